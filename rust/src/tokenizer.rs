@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// One tokenizer.json, loaded and checked, and the encoding of one text. Deterministic: what a file saves for training
+// (truncation, padding, BPE dropout) is dropped at load.
+
+use std::collections::HashSet;
+use std::str;
+
+use serde_json::error::Category;
+use tokenizers::{DecoderWrapper, Model, ModelWrapper, PostProcessorWrapper};
+
+use crate::failure::{guard, Failure, TOO_MUCH_BACKTRACKING};
+use crate::frame::Frame;
+
+/// Backtracking steps that one search of Oniguruma may take. Its own default bounds a single match attempt only, so an
+/// attempt at every position of a long text could take quadratic time. Real expressions need about one step per byte.
+const MAX_BACKTRACKS_PER_SEARCH: std::ffi::c_ulong = 50_000_000;
+
+pub struct Request<'a> {
+    pub text: &'a [u8],
+    pub max_tokens: usize, // 0: no limit
+    pub add_special_tokens: bool,
+    pub truncate_left: bool,
+}
+
+pub struct Encoded {
+    pub ids: Vec<i32>,
+    pub type_ids: Vec<i32>,
+    pub original_tokens: usize,
+}
+
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer, // without its post-processor: the frames take its place
+    with_specials: Frame,
+    without_specials: Frame,
+    vocabulary_size: usize,
+}
+
+impl Tokenizer {
+    pub fn from_json(json: &[u8]) -> Result<Self, Failure> {
+        // Global of the C library, and the same value every time.
+        unsafe { onig_sys::onig_set_retry_limit_in_search(MAX_BACKTRACKS_PER_SEARCH) };
+        tokenizers::utils::parallelism::set_parallelism(false);
+
+        let mut inner: tokenizers::Tokenizer = serde_json::from_slice(json).map_err(explain)?;
+        let processor = inner.get_post_processor();
+        let with_specials = Frame::learn(processor, true)?;
+        let without_specials = Frame::learn(processor, false)?;
+        let vocabulary_size = checked_vocabulary_size(&inner, &with_specials)?;
+
+        strip_training_options(&mut inner)?;
+        let tokenizer = Tokenizer { inner, with_specials, without_specials, vocabulary_size };
+        tokenizer.refuse_unbounded_expressions()?;
+        Ok(tokenizer)
+    }
+
+    pub fn vocabulary_size(&self) -> usize {
+        self.vocabulary_size
+    }
+
+    pub fn special_tokens(&self) -> usize {
+        self.with_specials.special_tokens()
+    }
+
+    pub fn encode(&self, request: &Request) -> Result<Encoded, Failure> {
+        let frame = if request.add_special_tokens { &self.with_specials } else { &self.without_specials };
+        let limit = if request.max_tokens == 0 { usize::MAX } else { request.max_tokens };
+        let Some(text_limit) = limit.checked_sub(frame.special_tokens()) else {
+            return Err(Failure::invalid_argument(format!(
+                "max_tokens is {limit}, but this tokenizer adds {} special tokens to every text; allow at least that many",
+                frame.special_tokens()
+            )));
+        };
+        let text = str::from_utf8(request.text).map_err(|error| {
+            Failure::invalid_argument(format!("the text is not valid UTF-8 at byte {}", error.valid_up_to()))
+        })?;
+        let encoding = self
+            .inner
+            .encode_fast(text, false)
+            .map_err(|error| Failure::invalid_argument(format!("the text cannot be tokenized: {error}")))?;
+
+        let all = encoding.get_ids();
+        let kept = all.len().min(text_limit);
+        let cut = if request.truncate_left { &all[all.len() - kept..] } else { &all[..kept] };
+        Ok(Encoded {
+            ids: concat(&frame.before.ids, cut.iter().copied(), &frame.after.ids),
+            type_ids: concat(
+                &frame.before.type_ids,
+                std::iter::repeat_n(frame.text_type_id, kept),
+                &frame.after.type_ids,
+            ),
+            original_tokens: all.len() + frame.special_tokens(),
+        })
+    }
+
+    /// Nested quantifiers such as (a+)+b show on short runs already; better here than in a request.
+    fn refuse_unbounded_expressions(&self) -> Result<(), Failure> {
+        for run in ["a", "A", "0", " ", ".", "\n"] {
+            let text = run.repeat(64) + "\u{1}";
+            let request =
+                Request { text: text.as_bytes(), max_tokens: 0, add_special_tokens: false, truncate_left: false };
+            // Other failures are the probe's own (a word outside a tiny vocabulary), not the tokenizer's.
+            if let Err(failure) = guard(|| self.encode(&request)) {
+                if failure.message == TOO_MUCH_BACKTRACKING {
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn explain(error: serde_json::Error) -> Failure {
+    Failure::invalid_argument(match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => format!("not JSON: {error}"),
+        Category::Data => format!("JSON, but no tokenizer: {error}"),
+    })
+}
+
+/// One more than the largest id; refuses a vocabulary whose ids would not fit the engines' int32 or that names two
+/// tokens by one id.
+fn checked_vocabulary_size(tokenizer: &tokenizers::Tokenizer, frame: &Frame) -> Result<usize, Failure> {
+    let mut seen = HashSet::new();
+    for (token, id) in tokenizer.get_model().get_vocab() {
+        if !seen.insert(id) {
+            return Err(Failure::invalid_argument(format!(
+                "model.vocab gives id {id} to two tokens, one is {token:?}"
+            )));
+        }
+    }
+    seen.extend(tokenizer.get_vocab(true).into_values());
+    seen.extend(frame.special_ids());
+    let size = seen.into_iter().max().map_or(0, |largest| largest as usize + 1);
+    if size > i32::MAX as usize {
+        return Err(Failure::invalid_argument(format!("id {} is too large; ids are below 2^31 - 1", size - 1)));
+    }
+    Ok(size)
+}
+
+/// Drops what would change ids (truncation, padding, random merges) or has no use here (decoder).
+fn strip_training_options(tokenizer: &mut tokenizers::Tokenizer) -> Result<(), Failure> {
+    tokenizer
+        .with_truncation(None)
+        .map_err(|error| Failure::invalid_argument(format!("truncation cannot be removed: {error}")))?
+        .with_padding(None)
+        .with_post_processor(None::<PostProcessorWrapper>)
+        .with_decoder(None::<DecoderWrapper>);
+    if let ModelWrapper::BPE(bpe) = tokenizer.get_model() {
+        if bpe.dropout.is_some() {
+            let mut bpe = bpe.clone();
+            bpe.dropout = None;
+            tokenizer.with_model(bpe);
+        }
+    }
+    Ok(())
+}
+
+fn concat(before: &[u32], text: impl ExactSizeIterator<Item = u32>, after: &[u32]) -> Vec<i32> {
+    let mut all = Vec::with_capacity(before.len() + text.len() + after.len());
+    // Every id is below vocabulary_size, which was checked to fit.
+    all.extend(before.iter().copied().chain(text).chain(after.iter().copied()).map(|id| id as i32));
+    all
+}

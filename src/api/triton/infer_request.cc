@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/triton/infer_request.h"
+
+#include <charconv>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "api/triton/infer_body.h"
+#include "api/triton/tensor_json.h"
+#include "base/error.h"
+#include "base/json_writer.h"
+
+namespace neso::triton {
+namespace {
+
+constexpr std::string_view kHeaderLength = "Inference-Header-Content-Length";
+
+// Splits a body into its JSON and the binary tensors behind it.
+struct BodyParts {
+  std::string_view json;
+  std::string_view tail;
+};
+
+Result<BodyParts> split_body(const net::HttpRequest& request) {
+  const std::string_view body = request.body;
+  const auto header = request.header(kHeaderLength);
+  if (!header) return BodyParts{body, {}};
+  if (const size_t count = request.header_count(kHeaderLength); count > 1) {
+    return invalid_argument("the header {} was sent {} times", kHeaderLength, count);
+  }
+  int64_t length = 0;
+  const auto [end, status] = std::from_chars(header->data(), header->data() + header->size(), length);
+  if (status == std::errc::invalid_argument || (status == std::errc() && end != header->data() + header->size())) {
+    return invalid_argument("Unable to parse {}, got: {}", kHeaderLength, header->substr(0, 64));
+  }
+  if (status != std::errc() || length < 0 || static_cast<size_t>(length) > body.size()) {
+    return invalid_argument("inference header size should be in range (0, {}), got: {}", body.size(),
+                            header->substr(0, 64));
+  }
+  if (length == 0) {
+    return unsupported("a raw request ({}: 0) is not supported; describe the input in a JSON header", kHeaderLength);
+  }
+  const auto size = static_cast<size_t>(length);
+  return BodyParts{body.substr(0, size), body.substr(size)};
+}
+
+// The one source of an input's data, or Triton's sentence about none or several.
+Result<> check_data_source(const BodyInput& input) {
+  std::string sources;
+  int count = 0;
+  const auto add = [&](bool present, std::string_view name) {
+    if (!present) return;
+    sources += fmt::format(" '{}'", name);
+    ++count;
+  };
+  add(input.has_data, "data");
+  add(input.binary_data_size.has_value(), "binary_data_size");
+  add(input.shared_memory, "shared_memory_region");
+  if (count == 1) return {};
+  return invalid_argument(
+      "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', "
+      "'shared_memory_region' in 'parameters'. But {}",
+      count == 0 ? "no field is set" : "set" + sources);
+}
+
+Result<NamedTensor> json_tensor(BodyInput& input, DType dtype) {
+  const std::string& name = *input.name;
+  if (dtype == DType::Fp16 || dtype == DType::Bf16) {
+    return invalid_argument(
+        "receiving {} data via JSON is not supported. Please use the binary data format for input {}",
+        kserve_name(dtype), name);
+  }
+  if (input.data_error) return input.data_error->with_context(fmt::format("input '{}'", name));
+  const auto expected = element_count(*input.shape);
+  if (!expected) {
+    return invalid_argument(
+        "invalid shape for input '{}': shape {} causes total element count to exceed maximum size of "
+        "9223372036854775807",
+        name, shape_text(*input.shape));
+  }
+  if (dtype != DType::Bytes && std::cmp_not_equal(*expected, input.data_count)) {
+    return invalid_argument("input '{}' has {} values in 'data', but its shape {} takes {}", name, input.data_count,
+                            shape_text(*input.shape), *expected);
+  }
+  return NamedTensor{name, Tensor(dtype, std::move(*input.shape), std::move(input.data))};
+}
+
+Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, std::string_view& tail, std::string_view model) {
+  const uint64_t size = *input.binary_data_size;
+  if (size > tail.size()) {
+    return invalid_argument("unexpected size for input '{}', expecting {} additional bytes for model '{}'", *input.name,
+                            size - tail.size(), model);
+  }
+  // Copied: the tail's alignment is arbitrary.
+  std::vector<std::byte> bytes(size);
+  if (size > 0) std::memcpy(bytes.data(), tail.data(), size);
+  tail.remove_prefix(size);
+  return NamedTensor{*input.name, Tensor(dtype, std::move(*input.shape), std::move(bytes))};
+}
+
+Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::string_view model) {
+  const auto missing = [&](std::string_view member) {
+    return invalid_argument("input '{}' has no '{}'", input.name.value_or("?"), member);
+  };
+  if (!input.name) return invalid_argument("an element of 'inputs' has no 'name'");
+  if (!input.shape) return missing("shape");
+  if (!input.datatype) return missing("datatype");
+  NESO_TRY_VOID(check_data_source(input));
+  if (input.shared_memory) {
+    return unsupported("input '{}' names a shared memory region; send it as 'data' or as binary data", *input.name);
+  }
+  const auto dtype = dtype_from_kserve(*input.datatype);
+  if (!dtype) {
+    if (input.has_data) return invalid_argument("invalid datatype for input {}", *input.name);
+    return invalid_argument("input '{}' has datatype '{}', which is none of KServe's", *input.name,
+                            input.datatype->substr(0, 64));
+  }
+  if (input.has_data) return json_tensor(input, *dtype);
+  return binary_tensor(input, *dtype, tail, model);
+}
+
+}  // namespace
+
+bool OutputFormats::binary(const std::string& output) const {
+  for (const Named& entry : named) {
+    if (entry.name == output) return entry.binary.value_or(binary_default);
+  }
+  return binary_default;
+}
+
+Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> version, const net::HttpRequest& request,
+                                  size_t max_bytes) {
+  NESO_TRY(const BodyParts parts, split_body(request));
+  NESO_TRY(InferBody body, read_infer_body(parts.json, max_bytes));
+  if (!body.inputs) return invalid_argument("the request has no array 'inputs'");
+
+  DecodedInfer decoded;
+  decoded.request.model = std::move(model);
+  decoded.request.version = version;
+  decoded.request.id = std::move(body.id);
+  decoded.request.timeout_us = body.timeout_us;
+  decoded.request.gone = request.gone;
+  std::string_view tail = parts.tail;
+  for (BodyInput& input : *body.inputs) {
+    NESO_TRY(NamedTensor tensor, decode_input(input, tail, decoded.request.model));
+    decoded.request.inputs.push_back(std::move(tensor));
+  }
+  if (!tail.empty()) return invalid_argument("unexpected additional input data for model '{}'", decoded.request.model);
+
+  decoded.formats.binary_default = body.binary_data_output.value_or(false);
+  for (BodyOutput& output : body.outputs) {
+    if (!output.name) return invalid_argument("an element of 'outputs' has no 'name'");
+    if (output.shared_memory) {
+      return unsupported("output '{}' asks for a shared memory region; take it as 'data' or as binary data", *output.name);
+    }
+    if (output.classification > 0) {
+      return unsupported("output '{}' asks for classification; take the values and sort them", *output.name);
+    }
+    decoded.request.outputs.push_back(*output.name);
+    decoded.formats.named.push_back({std::move(*output.name), output.binary_data});
+  }
+  return decoded;
+}
+
+Result<net::HttpResponse> encode_infer(const InferResponse& response, const OutputFormats& formats) {
+  JsonWriter writer;
+  writer.begin_object();
+  if (!response.id.empty()) writer.key("id").string(response.id);
+  writer.key("model_name").string(response.model);
+  writer.key("model_version").string(std::to_string(response.version));
+  writer.key("outputs").begin_array();
+  std::vector<std::span<const std::byte>> tail;
+  size_t tail_bytes = 0;
+  for (const auto& [name, tensor] : response.outputs) {
+    writer.begin_object();
+    writer.key("name").string(name);
+    writer.key("datatype").string(kserve_name(tensor.dtype()));
+    writer.key("shape").begin_array();
+    for (const int64_t size : tensor.shape()) writer.integer(size);
+    writer.end_array();
+    if (formats.binary(name)) {
+      writer.key("parameters").begin_object();
+      writer.key("binary_data_size").unsigned_integer(tensor.bytes().size());
+      writer.end_object();
+      tail.push_back(tensor.bytes());
+      tail_bytes += tensor.bytes().size();
+    } else {
+      writer.key("data");
+      NESO_TRY_VOID(write_elements(writer, tensor));
+    }
+    writer.end_object();
+  }
+  writer.end_array();
+  writer.end_object();
+
+  net::HttpResponse answer;
+  answer.body = std::move(writer).text();
+  if (tail_bytes > 0) {
+    answer.content_type = "application/octet-stream";
+    answer.headers.emplace_back(kHeaderLength, std::to_string(answer.body.size()));
+    answer.body.reserve(answer.body.size() + tail_bytes);
+    for (const auto bytes : tail) answer.body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  return answer;
+}
+
+}  // namespace neso::triton

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/triton/triton_api.h"
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "api/triton/describe.h"
+#include "api/triton/infer_request.h"
+#include "api/triton/status.h"
+#include "base/error.h"
+#include "config/model_config.h"
+#include "net/router.h"
+
+namespace neso::triton {
+namespace {
+
+using net::HttpRequest;
+using net::HttpResponse;
+using net::PathParameters;
+using net::Respond;
+
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kText = "text/plain";
+constexpr std::string_view kExtensions[] = {"model_repository", "model_configuration", "binary_tensor_data", "parameters",
+                                            "statistics"};
+
+HttpResponse json_response(std::string body) { return {.body = std::move(body)}; }
+HttpResponse empty_response() { return {.content_type = std::string(kText)}; }
+
+// Model and version of a path. The router lets digits pass only, so all that can be wrong is their number.
+struct Target {
+  std::string_view model;
+  std::optional<int64_t> version;
+};
+
+Result<Target> target_of(const PathParameters& path) {
+  Target target{path["model"], std::nullopt};
+  const std::string_view text = path["version"];
+  if (text.empty()) return target;
+  int64_t version = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), version).ec != std::errc()) {
+    return invalid_argument(
+        "failed to get model version from specified version string '{}' (details: stol), version should be an integral "
+        "value > 0",
+        text.substr(0, 64));
+  }
+  target.version = version;
+  return target;
+}
+
+// One operation per method; every one answers exactly once.
+class TritonApi {
+ public:
+  TritonApi(Service& service, TritonApiOptions options) : service_(service), options_(std::move(options)) {}
+
+  HttpResponse server_metadata() const {
+    return json_response(server_metadata_json(options_.server_name, options_.server_version, kExtensions));
+  }
+
+  HttpResponse live() const { return service_.live() ? empty_response() : not_ready(400); }
+  HttpResponse ready() const { return service_.ready() ? empty_response() : not_ready(400); }
+
+  HttpResponse model_ready(const PathParameters& path) const {
+    const auto target = target_of(path);
+    if (!target) return error_response(target.error(), kText);
+    if (!service_.model_ready(target->model, target->version)) {
+      return error_response(400, "Model version not ready", kText);
+    }
+    return empty_response();
+  }
+
+  HttpResponse model_metadata(const PathParameters& path) const {
+    return answer(path, [&](const Target& target) -> Result<std::string> {
+      NESO_TRY(const ModelMetadata metadata, service_.model_metadata(target.model, target.version));
+      return model_metadata_json(metadata);
+    });
+  }
+
+  HttpResponse model_config(const PathParameters& path) const {
+    return answer(path, [&](const Target& target) -> Result<std::string> {
+      NESO_TRY(const ModelConfig config, service_.model_config(target.model, target.version));
+      return model_config_json(config);
+    });
+  }
+
+  HttpResponse statistics(const PathParameters& path) const {
+    return answer(path, [&](const Target& target) -> Result<std::string> {
+      NESO_TRY(const auto models, service_.statistics(target.model, target.version));
+      return statistics_json(models);
+    });
+  }
+
+  HttpResponse index(const HttpRequest& request) const {
+    const auto ready_only = decode_index_request(request.body);
+    if (!ready_only) return error_response(ready_only.error());
+    return json_response(index_json(service_.index(*ready_only)));
+  }
+
+  // An unknown model wins over whatever else is wrong with the request, as in Triton.
+  void infer(HttpRequest request, const PathParameters& path, Respond respond) const {
+    const auto target = target_of(path);
+    if (!target) return respond(error_response(target.error()));
+    if (auto found = service_.check_model(target->model, target->version); !found) {
+      return respond(error_response(found.error(), kText));
+    }
+    if (const auto coding = request.header("Content-Encoding"); coding && *coding != "identity") {
+      HttpResponse refusal = error_response(501, "Unsupported compression type", kText);
+      refusal.headers.emplace_back("Accept-Encoding", "identity");
+      return respond(std::move(refusal));
+    }
+    // Shared, because a std::function must be copyable.
+    auto work = std::make_shared<InferWork>(std::string(target->model), target->version, std::move(request),
+                                            std::move(respond));
+    service_.post([this, work] { run_infer(*work); });
+  }
+
+ private:
+  struct InferWork {
+    std::string model;
+    std::optional<int64_t> version;
+    HttpRequest request;
+    Respond respond;
+    InferWork(std::string name, std::optional<int64_t> number, HttpRequest http, Respond callback)
+        : model(std::move(name)), version(number), request(std::move(http)), respond(std::move(callback)) {}
+  };
+
+  void run_infer(InferWork& work) const {
+    auto decoded = decode_infer(std::move(work.model), work.version, work.request, options_.max_input_bytes);
+    if (!decoded) return work.respond(error_response(decoded.error()));
+    auto respond = std::make_shared<Respond>(std::move(work.respond));
+    service_.infer(std::move(decoded->request), Completion<InferResponse>([respond, formats = std::move(decoded->formats)](
+                                                                              Result<InferResponse> result) {
+                     if (!result) return (*respond)(error_response(result.error()));
+                     auto answer = encode_infer(*result, formats);
+                     (*respond)(answer ? std::move(*answer) : error_response(answer.error()));
+                   }));
+  }
+
+  template <typename Describe>
+  HttpResponse answer(const PathParameters& path, const Describe& describe) const {
+    const auto target = target_of(path);
+    if (!target) return error_response(target.error());
+    auto body = describe(*target);
+    return body ? json_response(std::move(*body)) : error_response(body.error());
+  }
+
+  HttpResponse not_ready(int status) const {
+    HttpResponse response = empty_response();
+    response.status = status;
+    return response;
+  }
+
+  Service& service_;
+  TritonApiOptions options_;
+};
+
+// Triton's health routes answer in text/plain, its other ones in JSON.
+bool is_health_path(std::string_view path) {
+  return path.starts_with("/v2/health/") || path.ends_with("/ready");
+}
+
+std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api) {
+  std::vector<net::Route> routes;
+  const auto at_once = [&](std::string method, std::string pattern, auto answer) {
+    routes.push_back({std::move(method), std::move(pattern),
+                      [answer](HttpRequest request, const PathParameters& path, Respond respond) {
+                        respond(answer(request, path));
+                      }});
+  };
+  at_once("GET", "/v2", [api](const HttpRequest&, const PathParameters&) { return api->server_metadata(); });
+  at_once("GET", "/v2/health/live", [api](const HttpRequest&, const PathParameters&) { return api->live(); });
+  at_once("GET", "/v2/health/ready", [api](const HttpRequest&, const PathParameters&) { return api->ready(); });
+  at_once("GET", "/v2/models/stats",
+          [api](const HttpRequest&, const PathParameters& path) { return api->statistics(path); });
+  at_once("POST", "/v2/repository/index",
+          [api](const HttpRequest& request, const PathParameters&) { return api->index(request); });
+  at_once("POST", "/v2/repository/{repository}/index",
+          [api](const HttpRequest& request, const PathParameters&) { return api->index(request); });
+  for (const std::string model : {"/v2/models/{model}", "/v2/models/{model}/versions/{version:digits}"}) {
+    at_once("GET", model, [api](const HttpRequest&, const PathParameters& path) { return api->model_metadata(path); });
+    at_once("GET", model + "/ready",
+            [api](const HttpRequest&, const PathParameters& path) { return api->model_ready(path); });
+    at_once("GET", model + "/config",
+            [api](const HttpRequest&, const PathParameters& path) { return api->model_config(path); });
+    at_once("GET", model + "/stats",
+            [api](const HttpRequest&, const PathParameters& path) { return api->statistics(path); });
+    routes.push_back({"POST", model + "/infer", [api](HttpRequest request, const PathParameters& path, Respond respond) {
+                        api->infer(std::move(request), path, std::move(respond));
+                      }});
+  }
+  return routes;
+}
+
+}  // namespace
+
+net::HttpHandler make_triton_api(Service& service, const TritonApiOptions& options) {
+  const auto api = std::make_shared<const TritonApi>(service, options);
+  return net::Router(
+      triton_routes(api),
+      [](const HttpRequest&, Respond respond) { respond(error_response(404, "Not Found", kText)); },
+      [](const HttpRequest& request, const std::string& allow, Respond respond) {
+        const std::string_view type = is_health_path(request.path) ? kText : kJson;
+        respond(net::method_not_allowed(allow, error_body("Method Not Allowed"), std::string(type)));
+      });
+}
+
+net::HttpHandler make_metrics_api(const MetricRegistry& metrics) {
+  return [&metrics](const HttpRequest& request, Respond respond) {
+    if (request.method != "GET") {
+      return respond(net::method_not_allowed("GET", error_body("Method Not Allowed"), std::string(kText)));
+    }
+    HttpResponse response;
+    response.content_type = "text/plain; charset=utf-8";
+    if (request.path == "/metrics" || request.path == "/metrics/") response.body = metrics.text();
+    respond(std::move(response));
+  };
+}
+
+}  // namespace neso::triton

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one workload on several engines in turn (A B A B ...), so that a machine whose speed drifts treats all alike,
+// and sums the rounds up.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/bench_case.h"
+#include "base/clock.h"
+#include "engine/engine.h"
+
+namespace neso {
+
+struct BenchEngine {
+  std::string label;  // "cpu", "onnx"
+  std::unique_ptr<Engine> engine;
+};
+
+struct BenchOptions {
+  double seconds = 2;       // per case and engine, at least
+  size_t min_rounds = 5;
+};
+
+struct BenchFigures {
+  std::string engine;
+  size_t rounds = 0;
+  double tokens_per_s = 0;  // median round
+  double texts_per_s = 0;
+  double ms_p50 = 0;        // of one encode call
+  double ms_p99 = 0;
+  double ratio = 1;         // median over rounds of (this engine's speed / the last engine's)
+};
+
+// One untimed warm-up round each, then rounds until every engine has run for the time and the rounds asked for.
+Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload, std::vector<BenchEngine>& engines,
+                                                 const BenchOptions& options, const Clock& clock);
+
+// The smallest cosine between the engines' mean-pooled vectors of the workload's first batch: 1 when they agree.
+Result<double> agreement(const BenchCase& workload, std::vector<BenchEngine>& engines);
+
+}  // namespace neso

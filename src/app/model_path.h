@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a user may give as a model on the command line: a model folder, a model of a repository, or a name in the cache.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "base/result.h"
+#include "config/environment.h"
+
+namespace neso {
+
+// The version folder to load: `model` itself when it holds config.json or model.onnx, else its highest numbered version
+// folder, else the same below the cache's models/<model>. NotFound says what was looked at.
+Result<std::filesystem::path> find_model_folder(std::string_view model, const Environment& environment);
+
+}  // namespace neso

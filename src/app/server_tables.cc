@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/server_tables.h"
+
+#include <fmt/format.h>
+
+#include "app/text_table.h"
+#include "app/version.h"
+
+namespace neso {
+
+std::string model_table(const std::vector<IndexEntry>& index) {
+  std::vector<std::vector<std::string>> rows;
+  for (const IndexEntry& entry : index) {
+    const std::string version = entry.version ? std::to_string(*entry.version) : "-";
+    std::string status = entry.state;
+    if (status.empty()) status = "Not loaded";
+    if (!entry.reason.empty()) status += ": " + entry.reason;
+    rows.push_back({entry.name, version, status});
+  }
+  return text_table({"Model", "Version", "Status"}, rows);
+}
+
+std::string option_table_text(const ServerOptions& options) {
+  std::vector<std::vector<std::string>> rows = {{"server_id", options.id}, {"server_version", std::string(kTritonVersion)}};
+  for (size_t i = 0; i < options.model_repositories.size(); ++i) {
+    rows.push_back({fmt::format("model_repository_path[{}]", i), options.model_repositories[i]});
+  }
+  rows.push_back({"model_control_mode", "MODE_NONE"});
+  rows.push_back({"strict_model_config", options.auto_complete_config ? "0" : "1"});
+  rows.push_back({"model_config_name", options.model_config_name});
+  rows.push_back({"strict_readiness", options.strict_readiness ? "1" : "0"});
+  rows.push_back({"exit_timeout", std::to_string(options.exit_timeout_secs)});
+  rows.push_back({"cache_enabled", "0"});
+  return text_table({"Option", "Value"}, rows);
+}
+
+}  // namespace neso

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Completion<T>: a move-only, one-shot callback. It fires exactly once: called, or, when it is destroyed unfired
+// (a queue torn down, a bug), with an Internal error, so that no caller waits for ever.
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include "base/result.h"
+
+namespace neso {
+
+template <typename T>
+class Completion {
+ public:
+  using Callback = std::function<void(Result<T>)>;
+  Completion() = default;
+  explicit Completion(Callback callback) : callback_(std::move(callback)) {}
+  Completion(Completion&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
+  Completion& operator=(Completion&& other) noexcept {
+    if (this != &other) {
+      abandon();
+      callback_ = std::exchange(other.callback_, nullptr);
+    }
+    return *this;
+  }
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+  ~Completion() { abandon(); }
+
+  // Fires with a value or an error; later calls do nothing. Runs the callback on the calling thread.
+  void operator()(Result<T> result) {
+    if (auto callback = std::exchange(callback_, nullptr)) callback(std::move(result));
+  }
+  explicit operator bool() const { return static_cast<bool>(callback_); }
+
+ private:
+  void abandon() {
+    if (callback_) (*this)(Error{ErrorCode::Internal, "the request was dropped before it was answered"});
+  }
+  Callback callback_;
+};
+
+}  // namespace neso

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json_escape.h"
+#include "base/thread_annotations.h"
+
+namespace neso {
+namespace {
+
+constexpr size_t kMaxMessageBytes = 64 * 1024;
+
+// Levels are read on every call, so they are atomics; the rest changes rarely and sits behind the mutex.
+struct LogState {
+  std::atomic<bool> error{true};
+  std::atomic<bool> warning{true};
+  std::atomic<bool> info{true};
+  std::atomic<int> verbose_level{0};
+  std::atomic<uint64_t> dropped{0};
+  Mutex mutex;
+  LogSettings settings GUARDED_BY(mutex);
+  int descriptor GUARDED_BY(mutex) = STDERR_FILENO;
+};
+
+LogState& state() {
+  static LogState log_state;
+  return log_state;
+}
+
+char letter(LogLevel level) {
+  switch (level) {
+    case LogLevel::Error:
+      return 'E';
+    case LogLevel::Warning:
+      return 'W';
+    case LogLevel::Info:
+      return 'I';
+  }
+  return 'I';
+}
+
+std::string prefix(LogLevel level, LogFormat format, const std::source_location& where) {
+  const int64_t now_us = system_clock().wall_us();
+  const time_t seconds = static_cast<time_t>(now_us / 1'000'000);
+  tm utc{};
+  gmtime_r(&seconds, &utc);
+  const char* slash = std::strrchr(where.file_name(), '/');
+  const char* file = slash != nullptr ? slash + 1 : where.file_name();
+  if (format == LogFormat::Iso8601) {
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z {} {} {}:{}] ", utc.tm_year + 1900,
+                       utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, letter(level),
+                       getpid(), file, where.line());
+  }
+  return fmt::format("{}{:02}{:02} {:02}:{:02}:{:02}.{:06} {} {}:{}] ", letter(level), utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now_us % 1'000'000, getpid(), file,
+                     where.line());
+}
+
+// At most kMaxMessageBytes, cut between two UTF-8 characters.
+std::string_view shortened(std::string_view message) {
+  if (message.size() <= kMaxMessageBytes) return message;
+  size_t end = kMaxMessageBytes;
+  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xc0) == 0x80) --end;
+  return message.substr(0, end);
+}
+
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return false;
+    }
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+void write_line(LogLevel level, std::string_view text, const std::source_location& where) {
+  LogState& log = state();
+  MutexLock lock(log.mutex);
+  std::string line = prefix(level, log.settings.format, where);
+  line += text;
+  line += '\n';
+  if (!write_all(log.descriptor, line)) log.dropped.fetch_add(1);
+}
+
+}  // namespace
+
+Result<> set_log_settings(const LogSettings& settings) {
+  LogState& log = state();
+  MutexLock lock(log.mutex);
+  if (settings.file != log.settings.file) {
+    int descriptor = STDERR_FILENO;
+    if (!settings.file.empty()) {
+      descriptor = ::open(settings.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+      if (descriptor < 0) {
+        return invalid_argument("cannot open the log file '{}': {}; choose another with --log-file",
+                                settings.file, std::strerror(errno));
+      }
+    }
+    if (log.descriptor != STDERR_FILENO) ::close(log.descriptor);
+    log.descriptor = descriptor;
+  }
+  log.settings = settings;
+  log.error = settings.error;
+  log.warning = settings.warning;
+  log.info = settings.info;
+  log.verbose_level = settings.verbose_level;
+  return {};
+}
+
+LogSettings log_settings() {
+  LogState& log = state();
+  MutexLock lock(log.mutex);
+  return log.settings;
+}
+
+uint64_t dropped_log_lines() { return state().dropped.load(); }
+
+bool log_enabled(LogLevel level) {
+  switch (level) {
+    case LogLevel::Error:
+      return state().error.load(std::memory_order_relaxed);
+    case LogLevel::Warning:
+      return state().warning.load(std::memory_order_relaxed);
+    case LogLevel::Info:
+      return state().info.load(std::memory_order_relaxed);
+  }
+  return true;
+}
+
+bool log_verbose_enabled(int level) {
+  return state().verbose_level.load(std::memory_order_relaxed) >= level;
+}
+
+void write_log(LogLevel level, std::string_view message, const std::source_location& where) {
+  write_line(level, json_quoted(shortened(message)), where);
+}
+
+void write_log_block(std::string_view heading, std::string_view text, const std::source_location& where) {
+  if (!log_enabled(LogLevel::Info)) return;
+  std::string block(heading);
+  block += '\n';
+  block += text;
+  write_line(LogLevel::Info, block, where);
+}
+
+}  // namespace neso

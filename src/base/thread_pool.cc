@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/thread_pool.h"
+
+#include <pthread.h>
+
+#include <exception>
+#include <string>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace neso {
+
+Result<std::unique_ptr<ThreadPool>> ThreadPool::create(size_t threads, const char* name) {
+  constexpr size_t kMaxNameBytes = 15;  // the system refuses longer ones
+  const std::string shown_name = std::string(name).substr(0, kMaxNameBytes);
+  std::unique_ptr<ThreadPool> pool(new ThreadPool);
+  for (size_t i = 0; i < threads; ++i) {
+    try {
+      pool->threads_.emplace_back([raw = pool.get()] { raw->work(); });
+    } catch (const std::system_error& error) {
+      return internal_error("cannot start thread {} of {} for '{}': {}; check the limit of processes (ulimit -u)", i + 1,
+                            threads, name, error.what());
+    }
+    pthread_setname_np(pool->threads_.back().native_handle(), shown_name.c_str());
+  }
+  return pool;
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadPool::post(std::function<void()> task) {
+  {
+    MutexLock lock(mutex_);
+    queue_.push_back(std::move(task));
+  }
+  wake_.notify_one();
+}
+
+void ThreadPool::work() {
+  for (;;) {
+    std::function<void()> task;
+    {
+      MutexLock lock(mutex_);
+      while (queue_.empty() && !stopping_) lock.wait(wake_);
+      if (queue_.empty()) return;
+      task = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    try {
+      task();
+    } catch (const std::exception& error) {
+      log_error("a task threw: {}", error.what());
+    } catch (...) {
+      log_error("a task threw something that is no std::exception");
+    }
+  }
+}
+
+}  // namespace neso

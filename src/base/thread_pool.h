@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fixed set of threads over one queue, for work that must not run on I/O threads: decoding, tokenizing, encoding.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_annotations.h"
+
+namespace neso {
+
+class ThreadPool {
+ public:
+  // Fails with a sentence when the system refuses a thread.
+  static Result<std::unique_ptr<ThreadPool>> create(size_t threads, const char* name);
+  // Finishes what is queued, then joins.
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // Any thread, also from inside a task. A task must not throw; what it throws all the same is logged.
+  void post(std::function<void()> task) EXCLUDES(mutex_);
+  size_t threads() const { return threads_.size(); }
+
+ private:
+  ThreadPool() = default;
+  void work();
+  Mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> queue_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace neso

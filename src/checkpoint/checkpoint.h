@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model folder understood: Hugging Face / sentence-transformers layout, old and new generation of
+// its files. Everything a server must know besides the numbers: architecture, pooling, limits,
+// prompts, where the tokenizer is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "checkpoint/architecture.h"
+#include "checkpoint/pooling_spec.h"
+#include "checkpoint/weight_store.h"
+
+namespace neso {
+
+struct Checkpoint {
+  std::filesystem::path folder;
+  Architecture architecture;
+  PoolingSpec pooling;
+  bool normalize = false;         // the folder's modules end with Normalize
+  size_t max_tokens = 0;          // with specials; never more than the positions allow
+  std::string max_tokens_source;  // "sentence_bert_config.json: max_seq_length", for people
+  bool lowercase = false;         // sentence_bert_config.json: do_lower_case
+  int32_t pad_token_id = 0;
+  std::map<std::string, std::string> prompts;
+  std::string default_prompt_name;  // empty: none
+  std::optional<size_t> truncate_dim;
+  std::filesystem::path tokenizer_json;  // empty when the folder has none
+  std::shared_ptr<const WeightStore>
+      weights;                    // null when our engines cannot run the folder (an ONNX folder)
+  std::string no_weights_reason;  // a sentence for people; empty when there are weights
+};
+
+// Reads and validates a folder. Refuses, naming file, key and what is supported: an unknown
+// architecture, activation, pooling or module, sizes that contradict each other. A folder without
+// config.json is NotFound. With weights, every tensor that the architecture needs is there with the
+// right shape. A folder with an .onnx file may have any architecture: when it is none of ours,
+// `weights` is null, `architecture.family` empty and its sizes are what config.json says of them, 0
+// where it is silent.
+Result<Checkpoint> open_checkpoint(const std::filesystem::path& folder);
+
+}  // namespace neso

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checkpoint/encoder_weights.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "checkpoint/families.h"
+#include "checkpoint/in_quotes.h"
+
+namespace neso {
+
+namespace {
+
+// Spells one family's templates as one store's files do, and checks every tensor that it names.
+class NameFinder {
+ public:
+  NameFinder(const Family& family, const Architecture& architecture, const WeightStore& store,
+             std::string_view prefix)
+      : family_(family), architecture_(architecture), store_(store), prefix_(prefix) {}
+
+  Result<EncoderWeightNames> find_all() const {
+    const WeightTemplates& templates = family_.weights;
+    EncoderWeightNames names;
+    NESO_TRY(names.word, table(templates.word, architecture_.vocabulary, family_.vocabulary.key));
+    NESO_TRY(names.position,
+             table(templates.position, architecture_.max_positions, family_.max_positions.key));
+    NESO_TRY(names.type,
+             table(templates.type, architecture_.type_vocabulary, family_.type_vocabulary.key));
+    NESO_TRY(names.embedding_norm, norm(templates.embedding_norm, 0));
+    for (size_t layer = 0; layer < architecture_.layers; ++layer) {
+      NESO_TRY(EncoderLayerWeightNames layer_names, find_layer(layer));
+      names.layers.push_back(std::move(layer_names));
+    }
+    return names;
+  }
+
+ private:
+  struct Size {
+    size_t value;
+    std::string_view key;  // of config.json
+  };
+  Size hidden() const { return {architecture_.hidden, family_.hidden.key}; }
+  Size intermediate() const { return {architecture_.intermediate, family_.intermediate.key}; }
+
+  Result<EncoderLayerWeightNames> find_layer(size_t layer) const {
+    const WeightTemplates& templates = family_.weights;
+    EncoderLayerWeightNames names;
+    NESO_TRY(names.query, linear(templates.query, layer, hidden(), hidden()));
+    NESO_TRY(names.key, linear(templates.key, layer, hidden(), hidden()));
+    NESO_TRY(names.value, linear(templates.value, layer, hidden(), hidden()));
+    NESO_TRY(names.attention_output, linear(templates.attention_output, layer, hidden(), hidden()));
+    NESO_TRY(names.attention_norm, norm(templates.attention_norm, layer));
+    NESO_TRY(names.up, linear(templates.up, layer, intermediate(), hidden()));
+    NESO_TRY(names.down, linear(templates.down, layer, hidden(), intermediate()));
+    NESO_TRY(names.output_norm, norm(templates.output_norm, layer));
+    return names;
+  }
+
+  std::string spell(std::string_view name_template, size_t layer) const {
+    std::string name = prefix_ + std::string(name_template);
+    if (const size_t place = name.find("{}"); place != std::string::npos)
+      name.replace(place, 2, std::to_string(layer));
+    return name;
+  }
+
+  Result<std::string> table(std::string_view name_template, size_t rows,
+                            std::string_view rows_key) const {
+    std::string name = spell(name_template, 0);
+    NESO_TRY_VOID(check(name, {{rows, rows_key}, hidden()}));
+    return name;
+  }
+
+  // The weight is [out, in].
+  Result<WeightAndBias> linear(std::string_view name_template, size_t layer, Size out,
+                               Size in) const {
+    const std::string name = spell(name_template, layer);
+    WeightAndBias names{name + ".weight", name + ".bias"};
+    NESO_TRY_VOID(check(names.weight, {out, in}));
+    NESO_TRY_VOID(check(names.bias, {out}));
+    return names;
+  }
+
+  // Files converted from TensorFlow say gamma and beta.
+  Result<WeightAndBias> norm(std::string_view name_template, size_t layer) const {
+    const std::string name = spell(name_template, layer);
+    WeightAndBias names{name + ".weight", name + ".bias"};
+    if (store_.find(names.weight) == nullptr && store_.find(name + ".gamma") != nullptr) {
+      names = {name + ".gamma", name + ".beta"};
+    }
+    NESO_TRY_VOID(check(names.weight, {hidden()}));
+    NESO_TRY_VOID(check(names.bias, {hidden()}));
+    return names;
+  }
+
+  Result<> check(const std::string& name, const std::vector<Size>& sizes) const {
+    const WeightInfo* info = store_.find(name);
+    if (info == nullptr) {
+      return invalid_argument("the weights have no tensor {}, which model type \"{}\" needs",
+                              in_quotes(name), family_.name);
+    }
+    Shape shape;
+    std::string keys;
+    for (const Size& size : sizes) {
+      shape.push_back(static_cast<int64_t>(size.value));
+      keys += fmt::format("{}{}", keys.empty() ? "" : ", ", size.key);
+    }
+    if (info->shape != shape) {
+      return invalid_argument("tensor {} is {}, but config.json makes it {} ({})", in_quotes(name),
+                              shape_text(info->shape), shape_text(shape), keys);
+    }
+    switch (info->dtype) {
+      case DType::Fp16:
+      case DType::Bf16:
+      case DType::Fp32:
+      case DType::Fp64:
+        return {};
+      default:
+        return unsupported("tensor {} is stored as {}; supported are F32, F16, BF16 and F64",
+                           in_quotes(name),
+                           info->stored_as.empty() ? kserve_name(info->dtype) : info->stored_as);
+    }
+  }
+
+  const Family& family_;
+  const Architecture& architecture_;
+  const WeightStore& store_;
+  const std::string prefix_;
+};
+
+}  // namespace
+
+Result<EncoderWeightNames> encoder_weight_names(const Checkpoint& checkpoint) {
+  if (checkpoint.weights == nullptr) {
+    return unsupported("{} has no weights that this engine can read: {}",
+                       checkpoint.folder.string(), checkpoint.no_weights_reason);
+  }
+  const Family* family = find_family(checkpoint.architecture.family);
+  if (family == nullptr) {
+    return unsupported("there is no encoder family {}", in_quotes(checkpoint.architecture.family));
+  }
+  for (const std::string_view prefix : family->prefixes) {
+    if (checkpoint.weights->find(std::string(prefix) + std::string(family->weights.word)) ==
+        nullptr)
+      continue;
+    return NameFinder(*family, checkpoint.architecture, *checkpoint.weights, prefix).find_all();
+  }
+  return invalid_argument("the weights have no tensor {}, with none of the prefixes {}",
+                          in_quotes(family->weights.word), list_in_quotes(family->prefixes));
+}
+
+}  // namespace neso

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which tensor of a checkpoint plays which role in the encoder. Engines read weights only through
+// these names, so the families' naming habits (prefixes, gamma/beta) stay in families.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "checkpoint/checkpoint.h"
+
+namespace neso {
+
+// A linear layer, y = x W^T + b: weight is [out, in], bias [out]. Or a LayerNorm: both are
+// [hidden].
+struct WeightAndBias {
+  std::string weight;
+  std::string bias;
+};
+
+struct EncoderLayerWeightNames {
+  WeightAndBias query;             // [hidden, hidden], heads side by side in the output
+  WeightAndBias key;               // [hidden, hidden]
+  WeightAndBias value;             // [hidden, hidden]
+  WeightAndBias attention_output;  // [hidden, hidden]
+  WeightAndBias attention_norm;
+  WeightAndBias up;    // [intermediate, hidden]
+  WeightAndBias down;  // [hidden, intermediate]
+  WeightAndBias output_norm;
+};
+
+struct EncoderWeightNames {
+  std::string word;      // [vocabulary, hidden]
+  std::string position;  // [max_positions, hidden]
+  std::string type;      // [type_vocabulary, hidden]
+  WeightAndBias embedding_norm;
+  std::vector<EncoderLayerWeightNames> layers;  // architecture.layers of them
+};
+
+// Names as this checkpoint's files spell them; every one is in checkpoint.weights with the shape
+// above (open_checkpoint made sure). Unsupported, with the reason, when the checkpoint has no
+// weights.
+Result<EncoderWeightNames> encoder_weight_names(const Checkpoint& checkpoint);
+
+}  // namespace neso

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weights in safetensors files. Tensors are read with pread into the caller's memory, never through
+// the mapping, so a file that shrinks under us is an error and not a SIGBUS.
+#include "checkpoint/weight_store.h"
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+#include <map>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "checkpoint/config_file.h"
+#include "checkpoint/in_quotes.h"
+#include "checkpoint/safetensors_header.h"
+#include "tensor/half.h"
+
+namespace neso {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+static_assert(std::endian::native == std::endian::little,
+              "safetensors' elements are read as they are stored");
+
+constexpr size_t kChunkElements = 64 * 1024;
+
+// A safetensors file, and how it looked when its header was read.
+class Shard {
+ public:
+  static Result<Shard> open(const fs::path& path) {
+    NESO_TRY(const fs::file_time_type written, write_time(path));
+    NESO_TRY(std::shared_ptr<const MappedFile> file, MappedFile::open(path));
+    return Shard(std::move(file), written);
+  }
+
+  const fs::path& path() const { return file_->path(); }
+
+  Result<std::vector<SafetensorsEntry>> read_header() const {
+    const uint64_t file_size = file_->bytes().size();
+    std::vector<std::byte> start(std::min<uint64_t>(file_size, 8));
+    NESO_TRY_VOID(read(0, start));
+    Result<uint64_t> data_offset = safetensors_data_offset(start, file_size);
+    if (!data_offset) return data_offset.error().with_context(path().string());
+    start.resize(*data_offset);
+    NESO_TRY_VOID(read(0, start));
+    Result<std::vector<SafetensorsEntry>> entries = parse_safetensors_header(start, file_size);
+    if (!entries) return entries.error().with_context(path().string());
+    return entries;
+  }
+
+  // The range lies within the file as it was opened, so that a failure is not the caller's.
+  Result<> read(uint64_t offset, std::span<std::byte> out) const {
+    Result<> read = file_->read_into(offset, out);
+    if (!read) return internal_error("{}", read.error().message);
+    return {};
+  }
+
+  // Internal when somebody wrote to the file since open(): what was read may be a mixture of old
+  // and new.
+  Result<> check_unchanged() const {
+    NESO_TRY(const fs::file_time_type written, write_time(path()));
+    if (written != written_) {
+      return internal_error("{} was written to while it was being read; load the model again",
+                            path().string());
+    }
+    return {};
+  }
+
+ private:
+  Shard(std::shared_ptr<const MappedFile> file, fs::file_time_type written)
+      : file_(std::move(file)), written_(written) {}
+
+  static Result<fs::file_time_type> write_time(const fs::path& path) {
+    std::error_code error;
+    const fs::file_time_type time = fs::last_write_time(path, error);
+    if (error == std::errc::no_such_file_or_directory)
+      return not_found("{} is not there", path.string());
+    if (error) return internal_error("cannot read {}: {}", path.string(), error.message());
+    return time;
+  }
+
+  std::shared_ptr<const MappedFile> file_;
+  fs::file_time_type written_;
+};
+
+template <typename Stored>
+Result<> read_converted(const Shard& shard, uint64_t offset, std::span<float> out,
+                        float (*to_fp32)(Stored)) {
+  std::vector<Stored> chunk(std::min(out.size(), kChunkElements));
+  while (!out.empty()) {
+    const std::span<Stored> part = std::span(chunk).first(std::min(out.size(), chunk.size()));
+    NESO_TRY_VOID(shard.read(offset, std::as_writable_bytes(part)));
+    std::ranges::transform(part, out.begin(), to_fp32);
+    out = out.subspan(part.size());
+    offset += part.size_bytes();
+  }
+  return {};
+}
+
+class SafetensorsStore final : public WeightStore {
+ public:
+  // Takes every tensor of the file; one that another file has too is refused.
+  Result<> add(const fs::path& path) {
+    NESO_TRY(Shard shard, Shard::open(path));
+    NESO_TRY(std::vector<SafetensorsEntry> entries, shard.read_header());
+    for (SafetensorsEntry& entry : entries) {
+      const auto [there, is_new] = tensors_.try_emplace(
+          std::move(entry.name), Place{std::move(entry.info), entry.offset, shards_.size()});
+      if (!is_new) {
+        return invalid_argument("tensor {} is in two files, {} and {}", in_quotes(there->first),
+                                shards_[there->second.shard].path().string(), path.string());
+      }
+    }
+    shards_.push_back(std::move(shard));
+    return {};
+  }
+
+  // The file that holds a tensor; null when there is no such tensor.
+  const fs::path* file_of(std::string_view name) const {
+    const auto found = tensors_.find(name);
+    return found == tensors_.end() ? nullptr : &shards_[found->second.shard].path();
+  }
+
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names;
+    names.reserve(tensors_.size());
+    for (const auto& [name, place] : tensors_) names.push_back(name);
+    return names;
+  }
+
+  const WeightInfo* find(std::string_view name) const override {
+    const auto found = tensors_.find(name);
+    return found == tensors_.end() ? nullptr : &found->second.info;
+  }
+
+  Result<> read_fp32(std::string_view name, std::span<float> out) const override {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end())
+      return not_found("the model's weights have no tensor {}", in_quotes(name));
+    const Place& place = found->second;
+    NESO_CHECK(static_cast<int64_t>(out.size()) == element_count(place.info.shape));
+    const Shard& shard = shards_[place.shard];
+    if (Result<> read = read_elements(shard, place, out); !read) {
+      return read.error().with_context(fmt::format("tensor {}", in_quotes(name)));
+    }
+    return shard.check_unchanged();
+  }
+
+ private:
+  struct Place {
+    WeightInfo info;
+    uint64_t offset;
+    size_t shard;  // index into shards_
+  };
+
+  static Result<> read_elements(const Shard& shard, const Place& place, std::span<float> out) {
+    switch (place.info.dtype) {
+      case DType::Fp32:
+        return shard.read(place.offset, std::as_writable_bytes(out));
+      case DType::Fp16:
+        return read_converted<uint16_t>(shard, place.offset, out, fp16_to_fp32);
+      case DType::Bf16:
+        return read_converted<uint16_t>(shard, place.offset, out, bf16_to_fp32);
+      case DType::Fp64:
+        return read_converted<double>(shard, place.offset, out,
+                                      [](double value) { return static_cast<float>(value); });
+      default:
+        return unsupported("{} stores it as {}; supported are F32, F16, BF16 and F64",
+                           shard.path().string(), place.info.stored_as);
+    }
+  }
+
+  std::vector<Shard> shards_;
+  std::map<std::string, Place, std::less<>> tensors_;
+};
+
+// A file of the folder named by another file, so that name is not to be trusted.
+Result<fs::path> shard_path(const fs::path& folder, std::string_view name) {
+  const bool plain = !name.empty() && name != "." && name != ".." &&
+                     name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+  if (!plain)
+    return invalid_argument("names the file {}; it must be a plain file name of this folder",
+                            in_quotes(name));
+  fs::path path = folder / name;
+  std::error_code error;
+  if (!fs::exists(path, error))
+    return invalid_argument("names the file {}, which is not there", in_quotes(name));
+  if (!is_inside(folder, path)) {
+    return invalid_argument("names the file {}, a link that leads out of the folder",
+                            in_quotes(name));
+  }
+  return path;
+}
+
+Result<> add_shards(const fs::path& folder, const ConfigFile& index, SafetensorsStore& store) {
+  const JsonValue* map = index.find("weight_map");
+  if (map == nullptr || map->members().empty()) {
+    return invalid_argument("{} has no \"weight_map\" from tensors to files",
+                            index.path().string());
+  }
+  std::map<std::string_view, fs::path> paths;  // by name
+  for (const auto& [tensor, file] : map->members()) {
+    const std::optional<std::string_view> name = file.as_string();
+    if (!name) return index.about("weight_map", invalid_argument("must hold file names only"));
+    if (paths.contains(*name)) continue;
+    Result<fs::path> path = shard_path(folder, *name);
+    if (!path) return index.about("weight_map", path.error());
+    NESO_TRY_VOID(store.add(*path));
+    paths.emplace(*name, *path);
+  }
+  for (const auto& [tensor, file] : map->members()) {
+    const fs::path& promised = paths.at(*file.as_string());
+    const fs::path* actual = store.file_of(tensor);
+    if (actual == nullptr || *actual != promised) {
+      return index.about("weight_map",
+                         invalid_argument("promises tensor {} in {}, which does not have it",
+                                          in_quotes(tensor), promised.string()));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const WeightStore>> open_safetensors(const fs::path& folder) {
+  auto store = std::make_shared<SafetensorsStore>();
+  const fs::path single = folder / "model.safetensors";
+  std::error_code error;
+  if (fs::exists(single, error)) {
+    NESO_TRY_VOID(store->add(single));
+    return std::shared_ptr<const WeightStore>(std::move(store));
+  }
+  const fs::path index_path = folder / "model.safetensors.index.json";
+  NESO_TRY(const std::optional<ConfigFile> index, ConfigFile::open_if_there(index_path));
+  if (!index) {
+    return not_found("{} has neither model.safetensors nor model.safetensors.index.json",
+                     folder.string());
+  }
+  NESO_TRY_VOID(add_shards(folder, *index, *store));
+  return std::shared_ptr<const WeightStore>(std::move(store));
+}
+
+}  // namespace neso

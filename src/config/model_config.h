@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything config.pbtxt says, read over our own .proto with Triton's field names and numbers,
+// validated, immutable. Rules, defaults and sentences are Triton's.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
+
+namespace neso {
+
+struct ModelTensor {
+  std::string name;
+  DType dtype = DType::Fp32;
+  Shape dims;                       // without the batch dimension
+  std::optional<Shape> reshape;     // what the model itself sees instead of dims
+  bool optional = false;            // inputs only
+  bool allow_ragged_batch = false;  // inputs only
+  std::string label_filename;       // outputs only
+};
+
+enum class InstanceKind { Auto, Gpu, Cpu, Model };
+
+struct InstanceGroup {
+  std::string name;
+  InstanceKind kind = InstanceKind::Auto;
+  int count = 0;  // 0: the backend's default
+  std::vector<int> gpus;
+};
+
+struct DynamicBatching {
+  std::vector<int64_t> preferred_batch_sizes;
+  uint64_t max_queue_delay_us = 0;
+  bool preserve_ordering = false;
+  // Priorities and queue policies are in the message; a later scheduler reads them there.
+};
+
+struct VersionPolicy {
+  enum class Kind { Latest, All, Specific };
+  Kind kind = Kind::Latest;
+  uint32_t latest = 1;
+  std::vector<int64_t> specific;
+};
+
+struct ModelConfig {
+  std::string name;
+  std::string platform;  // "onnxruntime_onnx", "neso", ...
+  std::string backend;   // "onnxruntime", "neso", ...
+  std::string default_model_filename;
+  int64_t max_batch_size = 0;  // 0: no batch dimension
+  std::vector<ModelTensor> inputs;
+  std::vector<ModelTensor> outputs;
+  std::vector<InstanceGroup> instance_groups;
+  std::optional<DynamicBatching> dynamic_batching;
+  VersionPolicy version_policy;
+  std::map<std::string, std::string> parameters;  // key -> string_value
+  std::map<std::string, std::string> metric_tags;
+  // Fields that the file sets and this build does not act on yet, by path ("sequence_batching"); to
+  // be logged once.
+  std::vector<std::string> not_honoured;
+
+  // The whole message, completed; opaque outside config/.
+  struct Message;
+  std::shared_ptr<const Message> message;
+
+  const ModelTensor* find_input(std::string_view input) const;
+  const ModelTensor* find_output(std::string_view output) const;
+};
+
+// Parses config.pbtxt text; `source` names the file in errors: "<source>:<line>:<column>: ...". An
+// empty text is the config of a model without one. Only syntax and what does not need the model's
+// files is checked here.
+Result<ModelConfig> parse_model_config(std::string_view text, std::string_view source,
+                                       std::string_view model_name);
+// Reads the file (at most 1 MiB). A missing file is the empty config.
+Result<ModelConfig> load_model_config(const std::filesystem::path& config_pbtxt,
+                                      std::string_view model_name);
+
+// What the model's files tell about a model, to fill in what its config leaves open.
+struct ModelFacts {
+  std::string platform;
+  std::string backend;
+  std::vector<ModelTensor> inputs;
+  std::vector<ModelTensor> outputs;
+  bool supports_batching = false;      // every input and output can have a leading batch dimension
+  int64_t default_max_batch_size = 4;  // when it does and the config names none
+  int default_instance_count = 1;
+};
+// Triton's auto-completion (triton.md 3.8), then validation of the whole. `auto_complete` false:
+// only validated.
+Result<ModelConfig> complete_model_config(const ModelConfig& written, const ModelFacts& facts,
+                                          bool auto_complete);
+
+// GET /v2/models/NAME/config: every field at its name, defaults included, enums as names
+// (triton.md 3.9).
+std::string model_config_json(const ModelConfig& config);
+
+}  // namespace neso

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sections of Triton's command line that have little counterpart here: accepted, checked, and noted
+// in the log.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+#include "config/server_option_forms.h"
+#include "config/server_option_rows.h"
+
+namespace neso {
+namespace {
+
+constexpr std::string_view kNoSagemaker = "SageMaker's endpoints are not served";
+constexpr std::string_view kNoVertex = "Vertex AI's endpoints are not served";
+constexpr std::string_view kNoRateLimiter = "an instance runs as soon as it is free";
+
+constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
+
+OptionValue ignored_pair(std::string placeholder, char delimiter, double max_second) {
+  return ignored_value(std::move(placeholder), "", [delimiter, max_second](std::string_view text) {
+    return check_pair(text, delimiter, max_second);
+  });
+}
+
+OptionValue backend_config_value(ServerOptions& o) {
+  return {"<string>,<string>=<string>", "", [&o](std::string_view text) -> Result<> {
+            if (text.starts_with(',')) {
+              return invalid_argument(
+                  "No backend specified. --backend-config option format is <backend "
+                  "name>,<setting>=<value> or <setting>=<value>. Got {}",
+                  text);
+            }
+            const auto parts = split_named_setting(text);
+            if (!parts) {
+              return invalid_argument(
+                  "--backend-config option format is '<backend name>,<setting>=<value>'. Got {}",
+                  text);
+            }
+            if (parts->setting == "default-max-batch-size") {
+              NESO_TRY_VOID(read_integer(parts->value, 0, kMaxInt));
+            }
+            o.backend_config[std::string(parts->name)].insert_or_assign(std::string(parts->setting),
+                                                                        std::string(parts->value));
+            return {};
+          }};
+}
+
+OptionValue trace_config_value() {
+  return ignored_value("<string>,<string>=<string>", "", [](std::string_view text) -> Result<> {
+    const auto parts = split_named_setting(text);
+    if (!parts || text.starts_with(',')) {
+      return invalid_argument(
+          "--trace-config option format is '<trace mode>,<setting>=<value>'. Got {}", text);
+    }
+    if (!parts->name.empty() && parts->name != "triton" && parts->name != "opentelemetry") {
+      return invalid_argument(
+          "invalid value for trace mode option: {}. Available options are \"triton\" and "
+          "\"opentelemetry\"",
+          parts->name);
+    }
+    return {};
+  });
+}
+
+OptionValue cache_config_value(bool& given) {
+  return ignored_value("<string>,<string>=<string>", "",
+                       [&given](std::string_view text) -> Result<> {
+                         const auto parts = split_named_setting(text);
+                         if (!parts || parts->name.empty()) {
+                           return invalid_argument(
+                               "No cache specified. --cache-config option format is <cache "
+                               "name>,<setting>=<value>. Got {}",
+                               text);
+                         }
+                         given = true;
+                         return {};
+                       });
+}
+
+OptionValue rate_limit_resource_value() {
+  return ignored_value("<string>:<integer>:<integer>", "", [](std::string_view text) -> Result<> {
+    const size_t first = text.find(':');
+    const auto colons = std::count(text.begin(), text.end(), ':');
+    if (first == std::string_view::npos || colons > 2) {
+      return invalid_argument(
+          "--rate-limit-resource option format is '<resource_name>:<count>:<device>' or "
+          "'<resource_name>:<count>'. Got {}",
+          text);
+    }
+    const size_t second = text.find(':', first + 1);
+    NESO_TRY_VOID(read_integer(text.substr(first + 1, second - first - 1), 0, kMaxInt));
+    if (second != std::string_view::npos)
+      NESO_TRY_VOID(read_integer(text.substr(second + 1), 0, kMaxInt));
+    return {};
+  });
+}
+
+}  // namespace
+
+OptionSection sagemaker_section() {
+  return {
+      "Sagemaker",
+      {{"allow-sagemaker", ignored_bool("false"), "Serve SageMaker's endpoints.", kNoSagemaker,
+        "false"},
+       {"sagemaker-port", ignored_integer("8080"), "Port of SageMaker's endpoints.", kNoSagemaker},
+       {"sagemaker-safe-port-range", ignored_pair("<integer>-<integer>", '-', 65535),
+        "Ports that other endpoints may have.", kNoSagemaker},
+       {"sagemaker-thread-count", ignored_integer("8", 1), "Threads for SageMaker's endpoints.",
+        kNoSagemaker}}};
+}
+
+OptionSection vertex_section() {
+  return {"Vertex",
+          {{"allow-vertex-ai", ignored_bool("false"), "Serve Vertex AI's endpoints.", kNoVertex,
+            "false"},
+           {"vertex-ai-port", ignored_integer("8080"), "Port of Vertex AI's endpoints.", kNoVertex},
+           {"vertex-ai-thread-count", ignored_integer("8", 1), "Threads for Vertex AI's endpoints.",
+            kNoVertex},
+           {"vertex-ai-default-model", ignored_text(), "Model of requests that name none.",
+            kNoVertex}}};
+}
+
+OptionSection tracing_section() {
+  return {"Tracing",
+          {{"trace-config", trace_config_value(),
+            "A setting of the traces, for all modes or for \"triton\" or \"opentelemetry\". May be "
+            "given several times.",
+            kNoTracing}}};
+}
+
+OptionSection backend_section(ServerDraft& draft) {
+  return {"Backend",
+          {{"backend-directory", ignored_text("/opt/tritonserver/backends"),
+            "Folder of Triton's backends.", "the backends are part of this program"},
+           {"backend-config", backend_config_value(draft.options),
+            "A setting of a backend, BACKEND,SETTING=VALUE, or of all, SETTING=VALUE, such as "
+            "onnxruntime,default-max-batch-size=8. May be given several times."}}};
+}
+
+OptionSection repository_agent_section() {
+  return {"Repository Agent",
+          {{"repoagent-directory", ignored_text("/opt/tritonserver/repoagents"),
+            "Folder of Triton's repository agents.", "there are no repository agents"}}};
+}
+
+OptionSection response_cache_section(ServerDraft& draft) {
+  return {
+      "Response Cache",
+      {{"cache-config", cache_config_value(draft.cache_config_given),
+        "A setting of the response cache, such as local,size=1048576. May be given several times.",
+        kNoCache},
+       {"cache-directory", ignored_text("/opt/tritonserver/caches"), "Folder of Triton's caches.",
+        kNoCache}}};
+}
+
+OptionSection rate_limiter_section() {
+  return {"Rate Limiter",
+          {{"rate-limit", ignored_choice("off", "rate-limit", {"off", "execution_count"}),
+            "\"execution_count\" lets instances wait for the resources that their models ask for.",
+            kNoRateLimiter, "off"},
+           {"rate-limit-resource", rate_limit_resource_value(),
+            "A resource of the rate limiter. May be given several times.", kNoRateLimiter}}};
+}
+
+OptionSection memory_section() {
+  constexpr double kMaxBytes = 1e15;
+  const auto host_policy = [](std::string_view text) {
+    return check_named_setting(text, "host-policy", "policy name", ',');
+  };
+  return {"Memory/Device Management",
+          {{"pinned-memory-pool-byte-size", ignored_integer("268435456"),
+            "Bytes of page-locked memory for copies to GPUs.", kNoGpu},
+           {"cuda-memory-pool-byte-size", ignored_pair("<integer>:<integer>", ':', kMaxBytes),
+            "Bytes of GPU memory for tensors, as GPU:BYTES.", kNoGpu},
+           {"cuda-virtual-address-size", ignored_pair("<integer>:<integer>", ':', kMaxBytes),
+            "Bytes of GPU address space for a growing state, as GPU:BYTES.", kNoGpu},
+           {"min-supported-compute-capability", ignored_float("6", 0, 1000),
+            "Least CUDA compute capability of the GPUs that are used.", kNoGpu},
+           {"buffer-manager-thread-count", ignored_integer("0"),
+            "Threads that copy inputs and outputs.",
+            "tensors are handed over without copying threads", "0"},
+           {"host-policy", ignored_value("<string>,<string>=<string>", "", host_policy),
+            "A NUMA node or CPU cores for a named policy.", "instances are not bound to cores yet"},
+           {"model-load-gpu-limit", ignored_pair("<device_id>:<fraction>", ':', 1),
+            "Share of a GPU's memory above which no model is loaded, as GPU:FRACTION.", kNoGpu},
+           {"allow-client-shm", ignored_bool("false"), "Let clients register shared memory.",
+            "shared memory is not supported yet", "false"}}};
+}
+
+}  // namespace neso

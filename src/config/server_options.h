@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of the server: every option of tritonserver, and ours. Flags come before
+// environment variables (NESO_HTTP_PORT), these before defaults. The rows are in
+// server_options*.cc, one function per section.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "config/environment.h"
+#include "config/option_table.h"
+
+namespace neso {
+
+struct ServerOptions {
+  std::string id = "triton";
+  int exit_timeout_secs = 30;
+  LogSettings log;
+
+  std::vector<std::string>
+      model_repositories;  // sorted, without duplicates; may be empty, see parse_server_options
+  bool exit_on_error = true;
+  bool strict_readiness = true;
+  bool auto_complete_config = true;
+  std::string model_config_name;
+  std::string model_control_mode = "none";
+  std::vector<std::string> load_models;
+  size_t model_load_thread_count = 4;
+
+  bool allow_http = true;
+  std::string http_address = "0.0.0.0";
+  uint16_t http_port = 8000;  // 0, here and below: any free port
+  bool reuse_http_port = false;
+  size_t http_thread_count = 8;
+  size_t http_max_input_size = size_t{64} << 20;  // bytes
+
+  bool allow_grpc = true;
+  std::string grpc_address = "0.0.0.0";
+  uint16_t grpc_port = 8001;
+
+  bool allow_metrics = true;
+  std::string metrics_address;  // after parsing never empty: as http_address unless given
+  uint16_t metrics_port = 8002;
+
+  // --backend-config by backend, then setting; the backend "" holds what is meant for all of them.
+  std::map<std::string, std::map<std::string, std::string>, std::less<>> backend_config;
+  int64_t default_max_batch_size = 4;  // onnxruntime's default-max-batch-size out of backend_config
+
+  std::filesystem::path onnx_runtime_library;  // empty: searched for
+
+  // For standard error at the start: deprecated options, in Triton's words.
+  std::vector<std::string> warnings;
+  // For the log: one sentence per option that was given and has no effect, with the reason.
+  std::vector<std::string> notes;
+
+  // The setting of a backend, or else the one for all backends.
+  std::optional<std::string_view> backend_setting(std::string_view backend,
+                                                  std::string_view setting) const;
+};
+
+struct ServerCommand {
+  ParsedOptions::Outcome outcome = ParsedOptions::Outcome::Run;
+  std::string text;  // unless Run: to be printed on standard error; Triton exits with 1 for both
+  ServerOptions options;  // valid when Run
+};
+
+// `program` is argv[0] as typed, `synopsis_name` what the usage calls it ("tritonserver", "neso
+// serve"); `words` are the arguments after it. Options are checked against each other too, but
+// nothing outside is looked at: a missing
+// --model-repository is refused where the server is created, in Triton's words.
+ServerCommand parse_server_options(std::string_view program, std::string_view synopsis_name,
+                                   std::span<const char* const> words,
+                                   const Environment& environment);
+
+// The whole of docs/options.md.
+std::string server_options_markdown();
+
+}  // namespace neso

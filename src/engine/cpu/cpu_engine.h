@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our encoder on the CPU: packed sequences, no padding, weights shared between the copies of one model.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+
+namespace neso {
+
+struct CpuOptions {
+  Precision precision = Precision::Fp32;
+  size_t threads = 0;  // of one engine; 0: one per core this process may use
+};
+
+// The weights of one model, packed for the products; immutable, shared by all engines made from it.
+class CpuWeights;
+// Reads and packs. Refuses non-finite weights, naming the tensor. The checkpoint's files are not needed afterwards.
+Result<std::shared_ptr<const CpuWeights>> load_cpu_weights(const Checkpoint& checkpoint, Precision precision);
+
+// One engine over them: can_encode only.
+Result<std::unique_ptr<Engine>> make_cpu_engine(std::shared_ptr<const CpuWeights> weights, const CpuOptions& options);
+
+}  // namespace neso

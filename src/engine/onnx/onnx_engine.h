@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any ONNX model through ONNX Runtime (CPU), whose library is opened at run time. See
+// docs/adr/0004.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/engine.h"
+
+namespace neso {
+
+struct OnnxOptions {
+  // 0: ONNX Runtime's default. Names and meaning as Triton's onnxruntime backend has them.
+  int intra_op_threads = 0;
+  int inter_op_threads = 0;
+  int execution_mode = 0;            // 0 sequential, 1 parallel
+  int graph_optimization_level = 0;  // -1 basic, 0 all, 1 extended, 2 disabled
+  bool enable_mem_arena = true;
+  bool enable_mem_pattern = true;
+  // For encode: the id that fills padded places.
+  int32_t pad_token_id = 0;
+};
+
+// A loaded library; shared by all sessions.
+class OnnxRuntime;
+// Opens libonnxruntime: `library` when given, else beside the program, else by the loader's search
+// path. One per process and path; any thread. The error tells how to get it.
+Result<std::shared_ptr<OnnxRuntime>> open_onnx_runtime(const std::filesystem::path& library = {});
+// "1.32.0"
+std::string onnx_runtime_version(const OnnxRuntime& runtime);
+
+// Opens model.onnx. can_run always; can_encode when the graph looks like a text encoder: an input
+// `input_ids`, all other inputs among attention_mask, token_type_ids, position_ids, and a float
+// output [batch, tokens, hidden] (or a pooled [batch, width] one, which then is what encode
+// answers).
+Result<std::unique_ptr<Engine>> open_onnx_engine(std::shared_ptr<OnnxRuntime> runtime,
+                                                 const std::filesystem::path& model,
+                                                 const OnnxOptions& options);
+
+}  // namespace neso

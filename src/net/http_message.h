@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests and responses as the dialects see them: no library's types.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/completion.h"
+
+namespace neso::net {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method;   // "GET"
+  std::string path;     // the target before '?', not decoded
+  std::string query;    // after '?'
+  Headers headers;      // in order, names as sent
+  std::string body;     // de-chunked
+  std::string peer;     // "127.0.0.1:4711"
+  // Set when the client is gone; work for it may be dropped. Any thread.
+  std::shared_ptr<const std::atomic<bool>> gone;
+
+  // The first header of that name, case ignored.
+  std::optional<std::string_view> header(std::string_view name) const;
+  size_t header_count(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";  // empty: no such header
+  Headers headers;                                // besides Content-Type, Content-Length, Connection
+  std::string body;
+};
+
+// Answers one request, from any thread, once. Destroyed unanswered: the client gets a 500.
+using Respond = Completion<HttpResponse>;
+
+// Called on an I/O thread for each complete request; must return at once and may keep both arguments.
+using HttpHandler = std::function<void(HttpRequest request, Respond respond)>;
+
+}  // namespace neso::net

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// An HTTP/1.1 server on Boost.Beast: bytes, limits and time-outs. It knows no model. Keep-alive, pipelined requests
+// answered in order, chunked bodies, Expect: 100-continue. Its I/O threads never compute.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "net/http_message.h"
+
+namespace neso::net {
+
+struct HttpServerOptions {
+  std::string name = "HTTPService";  // for messages: "failed to start HTTP service" is the caller's
+  std::string address = "0.0.0.0";
+  uint16_t port = 0;                 // 0: any free one, see port()
+  bool reuse_port = false;
+  size_t threads = 2;
+  size_t max_header_bytes = 64 * 1024;     // 431
+  size_t max_headers = 100;                // 431
+  size_t max_target_bytes = 8 * 1024;      // 414
+  size_t max_body_bytes = 64 * 1024 * 1024;  // 413, from Content-Length alone when it tells
+  size_t max_chunks = 65536;               // non-empty chunks of one body; 400
+  size_t max_connections = 10000;
+  std::chrono::milliseconds header_timeout{60'000};   // whole head of a request
+  std::chrono::milliseconds idle_timeout{75'000};     // between requests
+  std::chrono::milliseconds write_timeout{60'000};    // without progress
+  size_t min_body_bytes_per_second = 1024;            // after 10 s
+  // The body of an answer that the server itself gives (400, 413, ...), from status and sentence.
+  std::function<std::string(int status, const std::string& sentence)> error_body;
+};
+
+class HttpServer {
+ public:
+  // Binds, listens and starts its threads. Overloaded code is never used here: a taken port is NotReady with
+  // "Socket '0.0.0.0:8000' already in use ".
+  static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options, HttpHandler handler);
+  virtual ~HttpServer() = default;  // stops at once
+
+  virtual uint16_t port() const = 0;
+  // No new connections, idle ones closed, answers to come carry Connection: close.
+  virtual void stop_accepting() = 0;
+  // Requests that were read completely and not yet fully answered.
+  virtual size_t requests_in_flight() const = 0;
+  // True once none is left; waits up to `limit`.
+  virtual bool drain(std::chrono::milliseconds limit) = 0;
+};
+
+}  // namespace neso::net

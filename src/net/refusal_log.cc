@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/refusal_log.h"
+
+#include "base/log.h"
+
+namespace neso::net {
+
+namespace {
+constexpr int64_t kMinuteNs = 60'000'000'000;
+constexpr size_t kMaxPeers = 1024;
+}  // namespace
+
+bool RefusalLog::note(std::string_view server, std::string_view peer, const Refusal& refusal) {
+  const std::string_view address = peer.substr(0, peer.rfind(':'));
+  {
+    MutexLock lock(mutex_);
+    if (const int64_t minute = clock_.now_ns() / kMinuteNs; minute != minute_) {
+      minute_ = minute;
+      peers_.clear();
+    }
+    if (peers_.size() >= kMaxPeers) return false;
+    if (!peers_.emplace(address).second) return false;
+  }
+  log_warning("{}: refused a request of {} with {}: {} (further refusals of this address are not logged for a minute)",
+              server, peer, refusal.status, refusal.sentence);
+  return true;
+}
+
+}  // namespace neso::net

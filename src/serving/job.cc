@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "base/error.h"
+
+namespace neso {
+namespace {
+
+// Results being collected; the completions share it.
+struct Join {
+  Join(size_t count, std::function<void(std::vector<Result<JobOutput>>)> finish_with)
+      : results(count, internal_error("not answered")),
+        missing(count),
+        finish(std::move(finish_with)) {}
+  std::vector<Result<JobOutput>> results;  // each written by its own completion alone
+  std::atomic<size_t> missing;
+  std::function<void(std::vector<Result<JobOutput>>)> finish;
+};
+
+std::string sequence_group(const SequenceWork& work, bool pads) {
+  // A batch of one power of two wastes less than half of its places on padding.
+  const size_t length_class = pads ? std::bit_width(work.ids.size()) : 0;
+  return fmt::format("{}{}", work.token_states ? "states" : "vector", length_class);
+}
+
+std::string tensor_group(const TensorWork& work) {
+  if (!work.joinable) return {};
+  std::vector<std::string> inputs;
+  for (const NamedTensor& input : work.inputs) {
+    const std::span<const int64_t> shape = input.tensor.shape();
+    inputs.push_back(fmt::format("{}:{}{}", input.name, kserve_name(input.tensor.dtype()),
+                                 shape_text(shape.subspan(std::min<size_t>(1, shape.size())))));
+  }
+  std::ranges::sort(inputs);
+  std::vector<std::string> outputs = work.outputs;
+  std::ranges::sort(outputs);
+  return fmt::format("tensors {} -> {}", fmt::join(inputs, "\n"), fmt::join(outputs, "\n"));
+}
+
+}  // namespace
+
+size_t job_cost(const JobWork& work) {
+  if (const auto* sequence = std::get_if<SequenceWork>(&work))
+    return std::max<size_t>(1, sequence->ids.size());
+  size_t bytes = 0;
+  for (const NamedTensor& input : std::get<TensorWork>(work).inputs)
+    bytes += input.tensor.bytes().size();
+  return std::max<size_t>(1, bytes / sizeof(int64_t));
+}
+
+size_t job_rows(const JobWork& work) {
+  const auto* tensors = std::get_if<TensorWork>(&work);
+  return tensors != nullptr ? std::max<size_t>(1, tensors->rows) : 1;
+}
+
+std::string job_group(const JobWork& work, bool pads) {
+  if (const auto* sequence = std::get_if<SequenceWork>(&work))
+    return sequence_group(*sequence, pads);
+  return tensor_group(std::get<TensorWork>(work));
+}
+
+std::vector<Completion<JobOutput>> join_completions(
+    size_t count, std::function<void(std::vector<Result<JobOutput>>)> finish) {
+  std::vector<Completion<JobOutput>> completions;
+  if (count == 0) {
+    finish({});
+    return completions;
+  }
+  const auto join = std::make_shared<Join>(count, std::move(finish));
+  for (size_t i = 0; i < count; ++i) {
+    completions.emplace_back([join, i](Result<JobOutput> result) {
+      join->results[i] = std::move(result);
+      if (join->missing.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        join->finish(std::move(join->results));
+    });
+  }
+  return completions;
+}
+
+}  // namespace neso

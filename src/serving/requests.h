@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes through Service's door: plain data, the same for every dialect.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "tensor/tensor.h"
+
+namespace neso {
+
+// Tensors in, tensors out: KServe's ModelInfer for any model. A model with a tokenizer also takes
+// an input `text`.
+struct InferRequest {
+  std::string model;
+  std::optional<int64_t> version;  // empty: what the version policy makes the default
+  std::string id;                  // echoed
+  std::vector<NamedTensor> inputs;
+  std::vector<std::string> outputs;               // empty: all the model's
+  uint64_t timeout_us = 0;                        // 0: none; how long it may wait in the queue
+  std::shared_ptr<const std::atomic<bool>> gone;  // the client left; may be null
+};
+
+struct InferResponse {
+  std::string model;
+  int64_t version = 0;
+  std::string id;
+  std::vector<NamedTensor> outputs;
+};
+
+// Texts in, vectors out.
+struct EmbedRequest {
+  std::string model;
+  std::optional<int64_t> version;
+  std::vector<std::string> texts;
+  std::optional<std::string> prompt_name;  // of the model's prompts; empty: its default
+  size_t dimensions = 0;                   // 0: all
+  std::optional<bool> normalize;           // empty: as the model folder says
+  bool truncate = true;                    // false: a text over the limit fails, alone
+  std::shared_ptr<const std::atomic<bool>> gone;
+};
+
+struct Embedding {
+  std::vector<float> values;
+  size_t tokens = 0;           // that were run
+  size_t original_tokens = 0;  // that the text has
+  bool truncated = false;
+};
+
+struct EmbedResponse {
+  std::string model;
+  int64_t version = 0;
+  std::vector<Result<Embedding>> items;  // in the order of the texts; one bad text fails alone
+};
+
+struct TensorMetadata {
+  std::string name;
+  DType dtype = DType::Fp32;
+  Shape shape;  // with -1 in front when the model batches
+};
+
+struct ModelMetadata {
+  std::string name;
+  std::vector<int64_t> versions;  // ready ones, ascending
+  std::string platform;
+  std::vector<TensorMetadata> inputs;
+  std::vector<TensorMetadata> outputs;
+};
+
+// One line of the repository index; a model that was never loaded has neither version nor state.
+struct IndexEntry {
+  std::string name;
+  std::optional<int64_t> version;
+  std::string state;  // "READY", "UNAVAILABLE", "LOADING", "UNLOADING" or empty
+  std::string reason;
+};
+
+struct DurationStatistic {
+  uint64_t count = 0;
+  uint64_t ns = 0;
+};
+
+struct BatchStatistic {
+  uint64_t batch_size = 0;
+  DurationStatistic compute_input, compute_infer, compute_output;
+};
+
+struct ModelStatistics {
+  std::string name;
+  int64_t version = 0;
+  uint64_t last_inference_ms = 0;  // since the Unix epoch; 0: never
+  uint64_t inference_count = 0;
+  uint64_t execution_count = 0;
+  DurationStatistic success, fail, queue, compute_input, compute_infer, compute_output, cache_hit,
+      cache_miss;
+  std::vector<BatchStatistic> batches;  // ascending
+};
+
+}  // namespace neso

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/scheduler.h"
+
+#include <system_error>
+#include <utility>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "serving/execute.h"
+
+namespace neso {
+
+Scheduler::Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder)
+    : options_(options),
+      recorder_(std::move(recorder)),
+      clock_(recorder_->clock()),
+      batcher_(options.limits) {}
+
+Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<Engine>> engines,
+                                                    const SchedulerOptions& options,
+                                                    std::shared_ptr<StatisticsRecorder> recorder) {
+  NESO_CHECK(!engines.empty());
+  std::unique_ptr<Scheduler> scheduler(new Scheduler(options, std::move(recorder)));
+  scheduler->engines_ = std::move(engines);
+  for (const auto& engine : scheduler->engines_) {
+    try {
+      MutexLock lock(scheduler->stop_mutex_);
+      scheduler->threads_.emplace_back(
+          [self = scheduler.get(), &engine = *engine] { self->work(engine); });
+    } catch (const std::system_error& e) {
+      return internal_error("cannot start a thread for an engine: {}", e.what());
+    }
+  }
+  return scheduler;
+}
+
+Scheduler::~Scheduler() {
+  stop();
+}
+
+void Scheduler::submit(std::vector<Job> jobs) {
+  if (const auto refusal = enqueue(jobs)) {
+    for (Job& job : jobs) job.done(*refusal);
+    return;
+  }
+  if (jobs.size() > 1) {
+    wake_.notify_all();
+  } else {
+    wake_.notify_one();
+  }
+}
+
+// Moves the jobs into the queue, or leaves them all and says why.
+std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
+  size_t cost = 0;
+  for (const Job& job : jobs) cost += job_cost(job.work);
+  if (cost > options_.max_queued_cost) {
+    return too_large(
+        "the request has {} tokens, more than the {} that may wait for one model; send it in parts",
+        cost, options_.max_queued_cost);
+  }
+  MutexLock lock(mutex_);
+  if (stopping_) {
+    return not_ready(
+        "Server is stopping, scheduler for model has stopped accepting new inference requests");
+  }
+  if (cost > options_.max_queued_cost - batcher_.cost())
+    return overloaded("Exceeds maximum queue size");
+  if (!jobs.empty()) jobs.front().scope->queued();
+  for (Job& job : jobs) {
+    const uint64_t id = next_id_++;
+    QueuedItem item{.id = id, .cost = job_cost(job.work), .rows = job_rows(job.work)};
+    item.group = job_group(job.work, options_.engine_pads);
+    if (item.group.empty()) item.group = std::to_string(id);
+    item.deadline_ns = job.deadline_ns;
+    batcher_.push(std::move(item));
+    jobs_.emplace(id, std::move(job));
+  }
+  return std::nullopt;
+}
+
+std::vector<Job> Scheduler::release(const std::vector<uint64_t>& ids) {
+  std::vector<Job> released;
+  released.reserve(ids.size());
+  for (const uint64_t id : ids) released.push_back(std::move(jobs_.extract(id).mapped()));
+  return released;
+}
+
+// The next work, waiting for it; nullopt when there will be none any more.
+std::optional<Scheduler::Pulled> Scheduler::pull() {
+  MutexLock lock(mutex_);
+  while (true) {
+    const auto taken = batcher_.take(clock_.now_ns());
+    if (!taken.batch.empty() || !taken.expired.empty()) {
+      return Pulled{.batch = release(taken.batch), .expired = release(taken.expired)};
+    }
+    if (stopping_) return std::nullopt;
+    lock.wait(wake_);
+  }
+}
+
+void Scheduler::work(Engine& engine) {
+  while (auto pulled = pull()) {
+    const int64_t now = clock_.now_ns();
+    for (Job& job : pulled->expired) {
+      job.scope->left_queue(now);
+      job.done(deadline_exceeded("Request timeout expired"));
+    }
+    std::vector<Job> batch;
+    for (Job& job : pulled->batch) {
+      job.scope->left_queue(now);
+      if (job.gone && job.gone->load()) {
+        job.done(cancelled("the client went away before the request ran"));
+      } else {
+        batch.push_back(std::move(job));
+      }
+    }
+    if (!batch.empty()) run(engine, batch);
+  }
+}
+
+void Scheduler::run(Engine& engine, std::span<Job> jobs) {
+  Executed executed = execute(engine, options_.pooling, jobs, clock_);
+  executed.execution.id = ++executions_;
+  recorder_->count_execution(executed.execution);
+  if (!executed.results) {
+    if (jobs.size() > 1 && !executed.engine_threw) {
+      // One bad input must not take the others with it, and the engine does not say which it was.
+      for (size_t i = 0; i < jobs.size(); ++i) run(engine, jobs.subspan(i, 1));
+      return;
+    }
+    const Error& error = executed.results.error();
+    if (error.code == ErrorCode::Internal) {
+      log_error("model '{}': a batch of {} failed: {}", recorder_->model(), jobs.size(),
+                error.message);
+    }
+    for (Job& job : jobs) job.done(error);
+    return;
+  }
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i].scope->ran(executed.execution);
+    if (const auto* sequence = std::get_if<SequenceWork>(&jobs[i].work))
+      recorder_->add_tokens(sequence->ids.size());
+  }
+  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].done(std::move((*executed.results)[i]));
+}
+
+void Scheduler::stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  MutexLock lock(stop_mutex_);
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+}  // namespace neso

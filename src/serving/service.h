@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only door: one method per operation, for every front end. Checks, model lookup, admission and
+// counters live behind it; dialects only translate. Every method may be called from any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/completion.h"
+#include "base/metrics.h"
+#include "base/thread_pool.h"
+#include "config/model_config.h"
+#include "serving/repository.h"
+#include "serving/requests.h"
+
+namespace neso {
+
+struct ServiceOptions {
+  bool strict_readiness = true;
+  size_t workers = 0;  // threads that decode and tokenize; 0: one per core
+};
+
+class Service {
+ public:
+  // `repository`, `metrics` and `clock` outlive the service.
+  static Result<std::unique_ptr<Service>> create(Repository& repository, MetricRegistry& metrics,
+                                                 const Clock& clock, const ServiceOptions& options);
+  ~Service();
+
+  // Runs work that is too long for an I/O thread: dialects post the decoding of bodies and call the
+  // methods below from there (infer and embed tokenize on the calling thread).
+  void post(std::function<void()> task);
+
+  bool live() const;
+  bool ready() const;
+  // Draining: ready() turns false, new work is refused with NotReady, what was accepted is
+  // finished.
+  void begin_drain();
+
+  // Triton's sentences: "Request for unknown model: '...' is not found" and so on.
+  Result<> model_ready(std::string_view model, std::optional<int64_t> version) const;
+  Result<ModelMetadata> model_metadata(std::string_view model,
+                                       std::optional<int64_t> version) const;
+  Result<ModelConfig> model_config(std::string_view model, std::optional<int64_t> version) const;
+  // An empty name: every model, by name, versions ascending.
+  Result<std::vector<ModelStatistics>> statistics(std::string_view model,
+                                                  std::optional<int64_t> version) const;
+  std::vector<IndexEntry> index(bool ready_only) const;
+
+  // What a dialect must know to decode a request before it has read its tensors; errors as infer's
+  // lookup.
+  Result<> check_model(std::string_view model, std::optional<int64_t> version) const;
+
+  void infer(InferRequest request, Completion<InferResponse> done);
+  void embed(EmbedRequest request, Completion<EmbedResponse> done);
+
+ private:
+  Service(Repository& repository, MetricRegistry& metrics, const Clock& clock,
+          const ServiceOptions& options);
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace neso

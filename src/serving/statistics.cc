@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/statistics.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace neso {
+namespace {
+
+constexpr std::array<std::string_view, 4> kReasonLabels = {"REJECTED", "CANCELED", "BACKEND",
+                                                           "OTHER"};
+
+uint64_t span_ns(int64_t from, int64_t to) {
+  return to > from ? static_cast<uint64_t>(to - from) : 0;
+}
+
+// Triton truncates each request's microseconds before it adds them.
+double whole_us(uint64_t ns) {
+  return static_cast<double>(ns / 1000);
+}
+
+void add(DurationStatistic& statistic, uint64_t ns) {
+  ++statistic.count;
+  statistic.ns += ns;
+}
+
+}  // namespace
+
+FailureReason failure_reason(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::DeadlineExceeded:
+    case ErrorCode::Overloaded:
+      return FailureReason::Rejected;
+    case ErrorCode::Cancelled:
+      return FailureReason::Canceled;
+    case ErrorCode::NotReady:
+    case ErrorCode::NotFound:
+      return FailureReason::Other;
+    default:
+      return FailureReason::Backend;
+  }
+}
+
+StatisticsRecorder::StatisticsRecorder(std::string model, int64_t version,
+                                       const std::map<std::string, std::string>& metric_tags,
+                                       MetricRegistry& metrics, const Clock& clock)
+    : clock_(clock), model_(std::move(model)) {
+  MetricLabels labels = {{"model", model_}, {"version", std::to_string(version)}};
+  for (const auto& [tag, value] : metric_tags) labels.emplace_back("_" + tag, value);
+  const auto counter = [&](std::string_view family, std::string_view help) {
+    return metrics.series(family, MetricKind::Counter, help, labels);
+  };
+  success_ = counter("nv_inference_request_success",
+                     "Number of successful inference requests, all batch sizes");
+  for (size_t reason = 0; reason < failures_.size(); ++reason) {
+    MetricLabels with_reason = labels;
+    with_reason.emplace_back("reason", kReasonLabels[reason]);
+    failures_[reason] =
+        metrics.series("nv_inference_request_failure", MetricKind::Counter,
+                       "Number of failed inference requests, all batch sizes", with_reason);
+  }
+  inferences_ = counter("nv_inference_count",
+                        "Number of inferences performed (does not include cached requests)");
+  executions_ = counter("nv_inference_exec_count",
+                        "Number of model executions performed (does not include cached requests)");
+  request_us_ =
+      counter("nv_inference_request_duration_us",
+              "Cumulative inference request duration in microseconds (includes cached requests)");
+  queue_us_ =
+      counter("nv_inference_queue_duration_us",
+              "Cumulative inference queuing duration in microseconds (includes cached requests)");
+  input_us_ = counter(
+      "nv_inference_compute_input_duration_us",
+      "Cumulative compute input duration in microseconds (does not include cached requests)");
+  infer_us_ = counter(
+      "nv_inference_compute_infer_duration_us",
+      "Cumulative compute inference duration in microseconds (does not include cached requests)");
+  output_us_ = counter(
+      "nv_inference_compute_output_duration_us",
+      "Cumulative inference compute output duration in microseconds (does not include cached "
+      "requests)");
+  tokens_ = counter("neso_tokens_total", "Tokens that went through an encoder");
+  truncated_texts_ =
+      counter("neso_truncated_texts_total", "Texts that were cut to the model's token limit");
+  pending_ = metrics.series(
+      "nv_inference_pending_request_count", MetricKind::Gauge,
+      "Instantaneous number of pending requests awaiting execution per-model.", labels);
+  load_seconds_ = metrics.series("nv_model_load_duration_secs", MetricKind::Gauge,
+                                 "Model load time in seconds", labels);
+  totals_.name = model_;
+  totals_.version = version;
+}
+
+void StatisticsRecorder::count_execution(const Execution& execution) {
+  executions_->add(1);
+  MutexLock lock(mutex_);
+  ++totals_.execution_count;
+  totals_.last_inference_ms = static_cast<uint64_t>(clock_.wall_us() / 1000);
+  const uint64_t rows = std::max<size_t>(1, execution.rows);
+  BatchStatistic& batch = batches_[rows];
+  batch.batch_size = rows;
+  add(batch.compute_input, span_ns(execution.start_ns, execution.input_end_ns));
+  add(batch.compute_infer, span_ns(execution.input_end_ns, execution.output_start_ns));
+  add(batch.compute_output, span_ns(execution.output_start_ns, execution.end_ns));
+}
+
+void StatisticsRecorder::count_success(const RequestDurations& durations, size_t rows) {
+  const uint64_t inferences = std::max<size_t>(1, rows);
+  success_->add(1);
+  inferences_->add(static_cast<double>(inferences));
+  request_us_->add(whole_us(durations.total_ns));
+  queue_us_->add(whole_us(durations.queue_ns));
+  input_us_->add(whole_us(durations.compute_input_ns));
+  infer_us_->add(whole_us(durations.compute_infer_ns));
+  output_us_->add(whole_us(durations.compute_output_ns));
+  MutexLock lock(mutex_);
+  totals_.inference_count += inferences;
+  add(totals_.success, durations.total_ns);
+  add(totals_.queue, durations.queue_ns);
+  add(totals_.compute_input, durations.compute_input_ns);
+  add(totals_.compute_infer, durations.compute_infer_ns);
+  add(totals_.compute_output, durations.compute_output_ns);
+}
+
+void StatisticsRecorder::count_failure(FailureReason reason, uint64_t total_ns) {
+  failures_[static_cast<size_t>(reason)]->add(1);
+  MutexLock lock(mutex_);
+  add(totals_.fail, total_ns);
+}
+
+ModelStatistics StatisticsRecorder::snapshot() const {
+  MutexLock lock(mutex_);
+  ModelStatistics statistics = totals_;
+  for (const auto& [rows, batch] : batches_) statistics.batches.push_back(batch);
+  return statistics;
+}
+
+RequestScope::RequestScope(std::shared_ptr<StatisticsRecorder> recorder)
+    : recorder_(std::move(recorder)), start_ns_(recorder_->clock().now_ns()) {}
+
+RequestScope::~RequestScope() {
+  fail(FailureReason::Other);
+}
+
+void RequestScope::queued() {
+  MutexLock lock(mutex_);
+  queued_ns_ = recorder_->clock().now_ns();
+  recorder_->add_pending(1);
+}
+
+void RequestScope::left_queue(int64_t now_ns) {
+  MutexLock lock(mutex_);
+  if (!queued_ns_ || left_queue_ns_) return;
+  left_queue_ns_ = now_ns;
+  durations_.queue_ns = span_ns(*queued_ns_, now_ns);
+  recorder_->add_pending(-1);
+}
+
+void RequestScope::ran(const Execution& execution) {
+  MutexLock lock(mutex_);
+  if (std::ranges::find(executions_, execution.id) != executions_.end()) return;
+  executions_.push_back(execution.id);
+  durations_.compute_input_ns += span_ns(execution.start_ns, execution.input_end_ns);
+  durations_.compute_infer_ns += span_ns(execution.input_end_ns, execution.output_start_ns);
+  durations_.compute_output_ns += span_ns(execution.output_start_ns, execution.end_ns);
+}
+
+void RequestScope::succeed(size_t rows) {
+  MutexLock lock(mutex_);
+  if (!queued_ns_ || std::exchange(finished_, true)) return;
+  durations_.total_ns = span_ns(start_ns_, recorder_->clock().now_ns());
+  recorder_->count_success(durations_, rows);
+}
+
+void RequestScope::fail(FailureReason reason) {
+  MutexLock lock(mutex_);
+  if (!queued_ns_ || std::exchange(finished_, true)) return;
+  if (!left_queue_ns_) recorder_->add_pending(-1);
+  recorder_->count_failure(reason, span_ns(start_ns_, recorder_->clock().now_ns()));
+}
+
+}  // namespace neso
