@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The C ABI of the Rust crate in this folder: one Hugging Face tokenizer, one text at a time.
- * A tokenizer is immutable; any number of threads may encode with it at once. No call unwinds, prints or starts threads.
- * Functions that can fail return false and fill *error; the caller then frees it. */
+ * A tokenizer is immutable; any number of threads may encode with it at once. No call unwinds,
+ * prints or starts threads. Functions that can fail return false and fill *error; the caller then
+ * frees it. */
 #ifndef NESO_TOKENIZERS_H
 #define NESO_TOKENIZERS_H
 
@@ -51,10 +52,10 @@ size_t neso_tokenizer_vocabulary_size(const NesoTokenizer* tokenizer);
 /* Special tokens that are added to one text. */
 size_t neso_tokenizer_special_tokens(const NesoTokenizer* tokenizer);
 
-/* Fills *encoding, which the caller frees. Invalid UTF-8 and a max_tokens below the number of special tokens are
- * invalid arguments. */
-bool neso_tokenizer_encode(const NesoTokenizer* tokenizer, const NesoEncodeRequest* request, NesoEncoding* encoding,
-                           NesoTokenizersError* error);
+/* Fills *encoding, which the caller frees. Invalid UTF-8 and a max_tokens below the number of
+ * special tokens are invalid arguments. */
+bool neso_tokenizer_encode(const NesoTokenizer* tokenizer, const NesoEncodeRequest* request,
+                           NesoEncoding* encoding, NesoTokenizersError* error);
 
 void neso_encoding_free(NesoEncoding* encoding);
 void neso_tokenizers_error_free(NesoTokenizersError* error);

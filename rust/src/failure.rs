@@ -16,7 +16,7 @@ pub enum Code {
 
 /// The message when a regular expression of the tokenizer gives up.
 pub const TOO_MUCH_BACKTRACKING: &str =
-    "a regular expression of this tokenizer backtracks too much; shorten the text or simplify the expression";
+    "a regular expression of the tokenizer backtracks too much on this text; shorten the text";
 
 #[derive(Debug)]
 pub struct Failure {

@@ -3,6 +3,9 @@
 // processor of the crate (BERT, RoBERTa, ByteLevel, template, sequences of them) treats all tokens of a text alike, so
 // framing ids by hand gives the same ids and type ids, and truncation is a cut of the text's slice.
 
+use std::iter::repeat_n;
+use std::ops::Range;
+
 use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Token};
 
 use crate::failure::Failure;
@@ -10,17 +13,18 @@ use crate::failure::Failure;
 /// No tokenizer with int32 ids has this id.
 const MARK: u32 = u32::MAX;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Side {
-    pub ids: Vec<u32>,
-    pub type_ids: Vec<u32>,
+/// Tokens on one side of the text; the two vectors are equally long.
+#[derive(Default)]
+struct Side {
+    ids: Vec<i32>,
+    type_ids: Vec<i32>,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Frame {
-    pub before: Side,
-    pub after: Side,
-    pub text_type_id: u32,
+    before: Side,
+    after: Side,
+    text_type_id: i32,
 }
 
 impl Frame {
@@ -41,20 +45,44 @@ impl Frame {
                 "post_processor does not use the text of a single input exactly once ($A in its \"single\" template)",
             ));
         };
-        let side = |ids: &[u32], type_ids: &[u32]| Side { ids: ids.to_vec(), type_ids: type_ids.to_vec() };
-        Ok(Frame {
-            before: side(&ids[..at], &type_ids[..at]),
-            after: side(&ids[at + 1..], &type_ids[at + 1..]),
-            text_type_id: type_ids[at],
-        })
+        let side = |range: Range<usize>| -> Result<Side, Failure> {
+            Ok(Side {
+                ids: ids[range.clone()].iter().copied().map(narrow).collect::<Result<_, _>>()?,
+                type_ids: type_ids[range].iter().copied().map(narrow).collect::<Result<_, _>>()?,
+            })
+        };
+        Ok(Frame { before: side(0..at)?, after: side(at + 1..ids.len())?, text_type_id: narrow(type_ids[at])? })
     }
 
+    /// Tokens that are added to a text.
     pub fn special_tokens(&self) -> usize {
         self.before.ids.len() + self.after.ids.len()
     }
 
-    /// Ids that are added to a text.
-    pub fn special_ids(&self) -> impl Iterator<Item = u32> + '_ {
-        self.before.ids.iter().chain(&self.after.ids).copied()
+    pub fn around_ids(&self, text: impl ExactSizeIterator<Item = i32>) -> Vec<i32> {
+        concat(&self.before.ids, text, &self.after.ids)
     }
+
+    /// For a text of `tokens` tokens.
+    pub fn around_type_ids(&self, tokens: usize) -> Vec<i32> {
+        concat(&self.before.type_ids, repeat_n(self.text_type_id, tokens), &self.after.type_ids)
+    }
+
+    pub fn largest_special_id(&self) -> Option<i32> {
+        self.before.ids.iter().chain(&self.after.ids).copied().max()
+    }
+}
+
+fn narrow(id: u32) -> Result<i32, Failure> {
+    i32::try_from(id).map_err(|_| {
+        Failure::invalid_argument(format!("post_processor adds id {id}; ids and type ids end at {}", i32::MAX))
+    })
+}
+
+fn concat(before: &[i32], text: impl ExactSizeIterator<Item = i32>, after: &[i32]) -> Vec<i32> {
+    let mut all = Vec::with_capacity(before.len() + text.len() + after.len());
+    all.extend_from_slice(before);
+    all.extend(text);
+    all.extend_from_slice(after);
+    all
 }

@@ -7,6 +7,7 @@ mod frame;
 mod tokenizer;
 
 use std::ffi::{c_char, CString};
+use std::ptr;
 use std::slice;
 
 use failure::{guard, Failure};
@@ -98,8 +99,8 @@ pub unsafe extern "C" fn neso_tokenizer_encode(
 pub unsafe extern "C" fn neso_encoding_free(encoding: *mut NesoEncoding) {
     let encoding = unsafe { &*encoding };
     unsafe {
-        drop(Box::from_raw(slice::from_raw_parts_mut(encoding.ids, encoding.size)));
-        drop(Box::from_raw(slice::from_raw_parts_mut(encoding.type_ids, encoding.size)));
+        drop(Box::from_raw(ptr::slice_from_raw_parts_mut(encoding.ids, encoding.size)));
+        drop(Box::from_raw(ptr::slice_from_raw_parts_mut(encoding.type_ids, encoding.size)));
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Completion<T>: a move-only, one-shot callback. It fires exactly once: called, or, when it is destroyed unfired
-// (a queue torn down, a bug), with an Internal error, so that no caller waits for ever.
+// Completion<T>: a move-only, one-shot callback. It fires exactly once: called, or, when it is
+// destroyed unfired (a queue torn down, a bug), with an Internal error, so that no caller waits for
+// ever.
 #pragma once
 
 #include <functional>
@@ -28,7 +29,8 @@ class Completion {
   Completion& operator=(const Completion&) = delete;
   ~Completion() { abandon(); }
 
-  // Fires with a value or an error; later calls do nothing. Runs the callback on the calling thread.
+  // Fires with a value or an error; later calls do nothing. Runs the callback on the calling
+  // thread.
   void operator()(Result<T> result) {
     if (auto callback = std::exchange(callback_, nullptr)) callback(std::move(result));
   }
@@ -36,7 +38,8 @@ class Completion {
 
  private:
   void abandon() {
-    if (callback_) (*this)(Error{ErrorCode::Internal, "the request was dropped before it was answered"});
+    if (callback_)
+      (*this)(Error{ErrorCode::Internal, "the request was dropped before it was answered"});
   }
   Callback callback_;
 };

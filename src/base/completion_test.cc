@@ -33,7 +33,9 @@ TEST(Completion, FiresOnceHoweverOftenItIsCalled) {
 
 TEST(Completion, DroppedUnfiredItAnswersWithAnInternalError) {
   Answers answers;
-  { Completion<int> completion = answers.completion(); }
+  {
+    Completion<int> completion = answers.completion();
+  }
   ASSERT_EQ(answers.seen.size(), 1u);
   EXPECT_EQ(answers.seen[0].error().code, ErrorCode::Internal);
   EXPECT_EQ(answers.seen[0].error().message, "the request was dropped before it was answered");

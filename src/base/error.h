@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Error constructors with fmt arguments: return invalid_argument("id {} is outside the vocabulary of {}", id, size);
+// Error constructors with fmt arguments: return invalid_argument("id {} is outside the vocabulary
+// of {}", id, size);
 #pragma once
 
 #include <fmt/format.h>
@@ -8,9 +9,9 @@
 
 namespace neso {
 
-#define NESO_ERROR_CONSTRUCTOR(function, error_code)                         \
-  template <typename... Args>                                                \
-  Error function(fmt::format_string<Args...> format, Args&&... args) {       \
+#define NESO_ERROR_CONSTRUCTOR(function, error_code)                            \
+  template <typename... Args>                                                   \
+  Error function(fmt::format_string<Args...> format, Args&&... args) {          \
     return Error{error_code, fmt::format(format, std::forward<Args>(args)...)}; \
   }
 

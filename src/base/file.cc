@@ -38,7 +38,8 @@ class Descriptor {
 // "cannot <action> '<path>': <reason of errno>".
 Error system_error(std::string_view action, const fs::path& path, int code) {
   const std::string reason = std::generic_category().message(code);
-  if (code == ENOENT || code == ENOTDIR) return not_found("cannot {} '{}': {}", action, path.string(), reason);
+  if (code == ENOENT || code == ENOTDIR)
+    return not_found("cannot {} '{}': {}", action, path.string(), reason);
   if (code == EACCES || code == EPERM || code == ELOOP || code == EISDIR || code == ENAMETOOLONG) {
     return invalid_argument("cannot {} '{}': {}", action, path.string(), reason);
   }
@@ -50,11 +51,12 @@ struct OpenFile {
   size_t size;
 };
 
-// O_NONBLOCK keeps the open of a pipe from waiting for a writer; it means nothing to a regular file.
+// O_NONBLOCK keeps the open of a pipe from waiting for a writer; it means nothing to a regular
+// file.
 Result<OpenFile> open_regular(const fs::path& path) {
   Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (descriptor.get() < 0) return system_error("open", path, errno);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor.get(), &status) != 0) return system_error("read the size of", path, errno);
   if (!S_ISREG(status.st_mode)) {
     return invalid_argument("'{}' is {}, not a regular file", path.string(),
@@ -64,8 +66,8 @@ Result<OpenFile> open_regular(const fs::path& path) {
 }
 
 Error file_too_large(const fs::path& path, size_t max_bytes) {
-  return too_large("'{}' is larger than {} bytes, the most that is read from this kind of file", path.string(),
-                   max_bytes);
+  return too_large("'{}' is larger than {} bytes, the most that is read from this kind of file",
+                   path.string(), max_bytes);
 }
 
 Result<> write_all(int descriptor, const fs::path& path, std::string_view content) {
@@ -90,10 +92,12 @@ Result<> write_new_file(const fs::path& path, std::string_view content) {
   return {};
 }
 
-// A new name in the folder of `path`; the process id keeps two programs apart, the counter two threads.
+// A new name in the folder of `path`; the process id keeps two programs apart, the counter two
+// threads.
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<uint64_t> counter{0};
-  const std::string name = fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter.fetch_add(1));
+  const std::string name =
+      fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter.fetch_add(1));
   return path.parent_path() / name;
 }
 
@@ -110,14 +114,16 @@ Result<> flush_folder(const fs::path& folder) {
 Result<std::string> read_file(const fs::path& path, size_t max_bytes) {
   NESO_TRY(const OpenFile file, open_regular(path));
   if (file.size > max_bytes) return file_too_large(path, max_bytes);
-  // Read to the end rather than to the stated size: files of /proc state 0, and a file may grow meanwhile.
+  // Read to the end rather than to the stated size: files of /proc state 0, and a file may grow
+  // meanwhile.
   constexpr size_t kStep = size_t{64} * 1024;
   std::string content;
   size_t used = 0;
   content.resize(file.size + 1);
   for (;;) {
     if (used == content.size()) content.resize(used + std::max(used / 2, kStep));
-    const ssize_t count = ::read(file.descriptor.get(), content.data() + used, content.size() - used);
+    const ssize_t count =
+        ::read(file.descriptor.get(), content.data() + used, content.size() - used);
     if (count < 0) {
       if (errno == EINTR) continue;
       return system_error("read", path, errno);
@@ -151,8 +157,8 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const fs::path& path)
     data = ::mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, file.descriptor.get(), 0);
     if (data == MAP_FAILED) return system_error("map", path, errno);
   }
-  return std::shared_ptr<const MappedFile>(
-      new MappedFile(path, file.descriptor.release(), static_cast<const std::byte*>(data), file.size));
+  return std::shared_ptr<const MappedFile>(new MappedFile(
+      path, file.descriptor.release(), static_cast<const std::byte*>(data), file.size));
 }
 
 MappedFile::MappedFile(fs::path path, int descriptor, const std::byte* data, size_t size)
@@ -165,8 +171,8 @@ MappedFile::~MappedFile() {
 
 Result<> MappedFile::read_into(size_t offset, std::span<std::byte> out) const {
   if (offset > size_ || out.size() > size_ - offset) {
-    return invalid_argument("bytes {} to {} lie outside '{}', which has {} bytes", offset, offset + out.size(),
-                            path_.string(), size_);
+    return invalid_argument("bytes {} to {} lie outside '{}', which has {} bytes", offset,
+                            offset + out.size(), path_.string(), size_);
   }
   while (!out.empty()) {
     const ssize_t count = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
@@ -175,8 +181,10 @@ Result<> MappedFile::read_into(size_t offset, std::span<std::byte> out) const {
       return system_error("read", path_, errno);
     }
     if (count == 0) {
-      return invalid_argument("'{}' ends at byte {} although it had {} bytes when it was opened; it was cut short meanwhile",
-                              path_.string(), offset, size_);
+      return invalid_argument(
+          "'{}' ends at byte {} although it had {} bytes when it was opened; it was cut short "
+          "meanwhile",
+          path_.string(), offset, size_);
     }
     offset += static_cast<size_t>(count);
     out = out.subspan(static_cast<size_t>(count));
@@ -202,9 +210,11 @@ bool is_inside(const fs::path& root, const fs::path& path) {
   if (error) return false;
   const fs::path real_path = fs::weakly_canonical(path, error);
   if (error) return false;
-  const auto [root_end, rest] = std::mismatch(real_root.begin(), real_root.end(), real_path.begin(), real_path.end());
+  const auto [root_end, rest] =
+      std::mismatch(real_root.begin(), real_root.end(), real_path.begin(), real_path.end());
   if (root_end != real_root.end()) return false;
-  // weakly_canonical leaves a link whose target does not exist as it is; such a link may point anywhere.
+  // weakly_canonical leaves a link whose target does not exist as it is; such a link may point
+  // anywhere.
   fs::path prefix = real_root;
   for (auto part = rest; part != real_path.end(); ++part) {
     prefix /= *part;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only door to files that are read whole, mapped or written. Errors name the path and the reason.
+// The only door to files that are read whole, mapped or written. Errors name the path and the
+// reason.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,8 @@ namespace neso {
 // The whole regular file; TooLarge when it has more than max_bytes. NotFound when it is not there.
 Result<std::string> read_file(const std::filesystem::path& path, size_t max_bytes);
 
-// Writes a file so that a reader sees the old or the new content, never a part: temporary, fsync, rename.
+// Writes a file so that a reader sees the old or the new content, never a part: temporary, fsync,
+// rename.
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // A regular file mapped read-only. The mapping stays valid while any copy of the pointer lives.
@@ -50,7 +52,8 @@ struct FolderEntry {
 };
 Result<std::vector<FolderEntry>> list_folder(const std::filesystem::path& path);
 
-// True when `path`, links resolved, lies in `root`; the guard for every path that comes from a file or a request.
+// True when `path`, links resolved, lies in `root`; the guard for every path that comes from a file
+// or a request.
 bool is_inside(const std::filesystem::path& root, const std::filesystem::path& path);
 
 }  // namespace neso

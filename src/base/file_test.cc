@@ -55,21 +55,24 @@ TEST(ReadFile, AMissingFileIsNotFoundWithItsPath) {
   EXPECT_EQ(missing.error().code, ErrorCode::NotFound);
   EXPECT_EQ(missing.error().message,
             "cannot open '" + (folder / "nothing.json").string() + "': No such file or directory");
-  EXPECT_EQ(read_file(folder.write("f", "") / "below-a-file", 10).error().code, ErrorCode::NotFound);
+  EXPECT_EQ(read_file(folder.write("f", "") / "below-a-file", 10).error().code,
+            ErrorCode::NotFound);
 }
 
 TEST(ReadFile, RefusesAFolder) {
   const TemporaryFolder folder;
   const auto result = read_file(folder.path(), 10);
   ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().message, "'" + folder.path().string() + "' is a folder, not a regular file");
+  EXPECT_EQ(result.error().message,
+            "'" + folder.path().string() + "' is a folder, not a regular file");
 }
 
 TEST(ReadFile, RefusesADeviceAndAPipeWithoutWaiting) {
   const TemporaryFolder folder;
   EXPECT_THAT(read_file("/dev/zero", 10).error().message, HasSubstr("is a device, pipe or socket"));
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
-  EXPECT_THAT(read_file(folder / "pipe", 10).error().message, HasSubstr("is a device, pipe or socket"));
+  EXPECT_THAT(read_file(folder / "pipe", 10).error().message,
+              HasSubstr("is a device, pipe or socket"));
 }
 
 TEST(ReadFile, ReportsAFailingReadAndALinkLoop) {
@@ -111,7 +114,8 @@ TEST(WriteFile, AFailureLeavesNothingBehind) {
   fs::create_directory(folder / "target");
   const Result<> onto_folder = write_file_atomically(folder / "target", "x");
   ASSERT_FALSE(onto_folder);
-  EXPECT_THAT(onto_folder.error().message, HasSubstr("cannot replace '" + (folder / "target").string() + "'"));
+  EXPECT_THAT(onto_folder.error().message,
+              HasSubstr("cannot replace '" + (folder / "target").string() + "'"));
   EXPECT_EQ(list_folder(folder.path())->size(), 1u);
 }
 

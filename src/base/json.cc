@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only includer of RapidJSON. Its iterative parser keeps the nesting off the call stack. Numbers are taken as text
-// and converted here, because both of its conversions to double read outside their tables for some inputs (1.1.0).
-// What it lets through although our contract refuses it (lone low surrogates, text after a NUL) is caught here too.
+// The only includer of RapidJSON. Its iterative parser keeps the nesting off the call stack.
+// Numbers are taken as text and converted here, because both of its conversions to double read
+// outside their tables for some inputs (1.1.0). What it lets through although our contract refuses
+// it (lone low surrogates, text after a NUL) is caught here too.
 #include "base/json.h"
 
 #include <rapidjson/encodedstream.h>
@@ -21,22 +22,26 @@ namespace {
 
 using Stream = rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream>;
 
-constexpr unsigned kStrict = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
+constexpr unsigned kStrict = rapidjson::kParseIterativeFlag |
+                             rapidjson::kParseNumbersAsStringsFlag |
                              rapidjson::kParseValidateEncodingFlag;
 
 Error parse_error(rapidjson::ParseErrorCode code, size_t offset) {
   return invalid_argument("{} at {}", rapidjson::GetParseError_En(code), offset);
 }
 
-// True when the UTF-8 `text`, otherwise valid, holds a code point of the surrogate range (ED A0..BF xx).
+// True when the UTF-8 `text`, otherwise valid, holds a code point of the surrogate range (ED A0..BF
+// xx).
 bool has_surrogate(std::string_view text) {
-  for (size_t at = text.find('\xed'); at != std::string_view::npos; at = text.find('\xed', at + 1)) {
+  for (size_t at = text.find('\xed'); at != std::string_view::npos;
+       at = text.find('\xed', at + 1)) {
     if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) return true;
   }
   return false;
 }
 
-// The power of ten of the first digit of a JSON number that is not zero: 2 for 123.4, -3 for 0.00123e1.
+// The power of ten of the first digit of a JSON number that is not zero: 2 for 123.4, -3 for
+// 0.00123e1.
 int64_t decimal_magnitude(std::string_view number) {
   const size_t e = std::min(number.find_first_of("eE"), number.size());
   int64_t exponent = 0;
@@ -129,14 +134,17 @@ class EventForwarder {
     error_ = std::move(error);
     return false;
   }
-  bool fail(rapidjson::ParseErrorCode code, size_t offset) { return fail(parse_error(code, offset)); }
+  bool fail(rapidjson::ParseErrorCode code, size_t offset) {
+    return fail(parse_error(code, offset));
+  }
   bool pass(Result<> result) {
     previous_end_ = stream_.Tell();
     return result.has_value() || fail(std::move(result).error());
   }
   bool descend() {
     if (++depth_ <= max_depth_) return true;
-    return fail(invalid_argument("JSON nesting depth exceeds maximum allowed limit ({})", max_depth_));
+    return fail(
+        invalid_argument("JSON nesting depth exceeds maximum allowed limit ({})", max_depth_));
   }
   // RapidJSON decodes a lone \uDC00..\uDFFF into invalid UTF-8; the raw text says where it stands.
   bool check_surrogates(std::string_view value) {
@@ -282,7 +290,7 @@ const JsonValue* JsonValue::find(std::string_view key) const {
 
 Result<> stream_json(std::string_view text, JsonHandler& handler, const JsonOptions& options) {
   if (options.allow_nan_and_inf) {
-    return run_parser<kStrict | rapidjson::kParseNanAndInfFlag>(text, handler, options);
+    return run_parser < kStrict | rapidjson::kParseNanAndInfFlag > (text, handler, options);
   }
   return run_parser<kStrict>(text, handler, options);
 }

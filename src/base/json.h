@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading JSON, two ways over one strict parser (RapidJSON stays inside json.cc): a tree for files that are small and
-// read once, and a stream of events for request bodies, which never become one object per number.
-// Both refuse invalid UTF-8, lone surrogates, text after the document and nesting deeper than the limit.
+// Reading JSON, two ways over one strict parser (RapidJSON stays inside json.cc): a tree for files
+// that are small and read once, and a stream of events for request bodies, which never become one
+// object per number. Both refuse invalid UTF-8, lone surrogates, text after the document and
+// nesting deeper than the limit.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,8 @@ namespace neso {
 
 struct JsonOptions {
   int max_depth = 100;
-  bool allow_nan_and_inf = false;  // the bare words NaN, Inf, Infinity (with '-'), as Triton accepts them
+  bool allow_nan_and_inf =
+      false;  // the bare words NaN, Inf, Infinity (with '-'), as Triton accepts them
 };
 
 class JsonValue;
@@ -29,7 +31,8 @@ using JsonArray = std::vector<JsonValue>;
 
 class JsonValue {
  public:
-  using Data = std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string, JsonArray, JsonMembers>;
+  using Data = std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string, JsonArray,
+                            JsonMembers>;
   JsonValue() : data_(nullptr) {}
   explicit JsonValue(Data data) : data_(std::move(data)) {}
 
@@ -41,7 +44,7 @@ class JsonValue {
   // Value when the type fits exactly (a double with an integral value is no int), else nullopt.
   std::optional<bool> as_bool() const;
   std::optional<int64_t> as_int() const;
-  std::optional<double> as_double() const;         // any number
+  std::optional<double> as_double() const;  // any number
   std::optional<std::string_view> as_string() const;
   // Empty when it is no array / no object.
   const JsonArray& array() const;
@@ -63,9 +66,9 @@ class JsonHandler {
   virtual ~JsonHandler() = default;
   virtual Result<> null() = 0;
   virtual Result<> boolean(bool value) = 0;
-  virtual Result<> integer(int64_t value) = 0;             // fits int64
-  virtual Result<> large_unsigned(uint64_t value) = 0;     // above int64's range
-  virtual Result<> number(double value) = 0;               // written with fraction or exponent, or beyond uint64
+  virtual Result<> integer(int64_t value) = 0;          // fits int64
+  virtual Result<> large_unsigned(uint64_t value) = 0;  // above int64's range
+  virtual Result<> number(double value) = 0;  // written with fraction or exponent, or beyond uint64
   virtual Result<> string(std::string_view value) = 0;
   virtual Result<> begin_object() = 0;
   virtual Result<> key(std::string_view name) = 0;
@@ -74,8 +77,9 @@ class JsonHandler {
   virtual Result<> end_array() = 0;
 };
 
-// Memory use does not grow with the number of values; the stack does not grow with nesting. A parse error is
-// InvalidArgument "<reason> at <byte offset>", e.g. "Missing a comma or '}' after an object member. at 12".
+// Memory use does not grow with the number of values; the stack does not grow with nesting. A parse
+// error is InvalidArgument "<reason> at <byte offset>", e.g. "Missing a comma or '}' after an
+// object member. at 12".
 Result<> stream_json(std::string_view text, JsonHandler& handler, const JsonOptions& options = {});
 
 }  // namespace neso

@@ -11,7 +11,8 @@
 namespace neso {
 namespace {
 
-// The longest number: sign, 21 digits before the point, ".0" (double); "-1.7976931348623157e-308" is as long.
+// The longest number: sign, 21 digits before the point, ".0" (double); "-1.7976931348623157e-308"
+// is as long.
 constexpr size_t kMaxNumberBytes = 26;
 constexpr int kMaxDigits = 17;
 
@@ -19,9 +20,13 @@ constexpr int kMaxDigits = 17;
 constexpr int kFirstPlainExponent = -6;
 constexpr int kFirstLargeExponent = 21;
 
-char* append(char* out, std::string_view text) { return std::copy(text.begin(), text.end(), out); }
+char* append(char* out, std::string_view text) {
+  return std::copy(text.begin(), text.end(), out);
+}
 
-char* append_zeros(char* out, int count) { return std::fill_n(out, count, '0'); }
+char* append_zeros(char* out, int count) {
+  return std::fill_n(out, count, '0');
+}
 
 // Prints digits d1 d2 ... dn of the value d1.d2...dn * 10^exponent.
 char* layout(char* out, std::string_view digits, int exponent) {
@@ -60,8 +65,9 @@ char* print_number(char* out, Float value) {
   if (value == 0) return append(out, "0.0");
   // Shortest round trip as d.ddde[+-]xx.
   char scientific[kMaxDigits + 8];
-  const char* end =
-      std::to_chars(scientific, scientific + sizeof scientific, std::abs(value), std::chars_format::scientific).ptr;
+  const char* end = std::to_chars(scientific, scientific + sizeof scientific, std::abs(value),
+                                  std::chars_format::scientific)
+                        .ptr;
   const char* e = end - 4;  // "e+xx" or "e+xxx"
   if (*e != 'e') --e;
   int exponent = 0;

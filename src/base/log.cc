@@ -19,7 +19,8 @@ namespace {
 
 constexpr size_t kMaxMessageBytes = 64 * 1024;
 
-// Levels are read on every call, so they are atomics; the rest changes rarely and sits behind the mutex.
+// Levels are read on every call, so they are atomics; the rest changes rarely and sits behind the
+// mutex.
 struct LogState {
   std::atomic<bool> error{true};
   std::atomic<bool> warning{true};
@@ -57,12 +58,12 @@ std::string prefix(LogLevel level, LogFormat format, const std::source_location&
   const char* file = slash != nullptr ? slash + 1 : where.file_name();
   if (format == LogFormat::Iso8601) {
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z {} {} {}:{}] ", utc.tm_year + 1900,
-                       utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, letter(level),
-                       getpid(), file, where.line());
+                       utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                       letter(level), getpid(), file, where.line());
   }
-  return fmt::format("{}{:02}{:02} {:02}:{:02}:{:02}.{:06} {} {}:{}] ", letter(level), utc.tm_mon + 1,
-                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now_us % 1'000'000, getpid(), file,
-                     where.line());
+  return fmt::format("{}{:02}{:02} {:02}:{:02}:{:02}.{:06} {} {}:{}] ", letter(level),
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     now_us % 1'000'000, getpid(), file, where.line());
 }
 
 // At most kMaxMessageBytes, cut between two UTF-8 characters.
@@ -125,7 +126,9 @@ LogSettings log_settings() {
   return log.settings;
 }
 
-uint64_t dropped_log_lines() { return state().dropped.load(); }
+uint64_t dropped_log_lines() {
+  return state().dropped.load();
+}
 
 bool log_enabled(LogLevel level) {
   switch (level) {
@@ -147,7 +150,8 @@ void write_log(LogLevel level, std::string_view message, const std::source_locat
   write_line(level, json_quoted(shortened(message)), where);
 }
 
-void write_log_block(std::string_view heading, std::string_view text, const std::source_location& where) {
+void write_log_block(std::string_view heading, std::string_view text,
+                     const std::source_location& where) {
   if (!log_enabled(LogLevel::Info)) return;
   std::string block(heading);
   block += '\n';

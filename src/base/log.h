@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log lines in Triton's format: `I1124 02:51:34.123456 4242 repository.cc:47] "loading: bert:1"`, UTC.
-// log_info("loading: {}:{}", name, version) records the caller's file and line. Any thread; a line is written whole.
+// Log lines in Triton's format: `I1124 02:51:34.123456 4242 repository.cc:47] "loading: bert:1"`,
+// UTC. log_info("loading: {}:{}", name, version) records the caller's file and line. Any thread; a
+// line is written whole.
 #pragma once
 
 #include <fmt/format.h>

@@ -54,8 +54,9 @@ TEST_F(LogTest, Iso8601FormatIsTritons) {
   iso.format = LogFormat::Iso8601;
   apply(iso);
   log_warning("slow");
-  EXPECT_THAT(written(), MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z W [0-9]+ "
-                                      "log_test\\.cc:[0-9]+\\] \"slow\"\n"));
+  EXPECT_THAT(written(),
+              MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z W [0-9]+ "
+                           "log_test\\.cc:[0-9]+\\] \"slow\"\n"));
 }
 
 TEST_F(LogTest, RecordsTheCallersLine) {

@@ -56,8 +56,8 @@ std::string value_text(double value) {
 
 }  // namespace
 
-std::shared_ptr<Metric> MetricRegistry::series(std::string_view family, MetricKind kind, std::string_view help,
-                                               MetricLabels labels) {
+std::shared_ptr<Metric> MetricRegistry::series(std::string_view family, MetricKind kind,
+                                               std::string_view help, MetricLabels labels) {
   const std::string key = rendered(std::move(labels));
   MutexLock lock(mutex_);
   auto it = families_.find(family);
@@ -89,7 +89,8 @@ std::string MetricRegistry::text() const {
                        escaped(family.help, false), kind);
         announced = true;
       }
-      fmt::format_to(std::back_inserter(out), "{}{} {}\n", name, labels, value_text(metric->value()));
+      fmt::format_to(std::back_inserter(out), "{}{} {}\n", name, labels,
+                     value_text(metric->value()));
     }
   }
   return out;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counters and gauges in Prometheus' text format. Families are declared once; a series lives while someone holds it.
+// Counters and gauges in Prometheus' text format. Families are declared once; a series lives while
+// someone holds it.
 #pragma once
 
 #include <atomic>
@@ -33,11 +34,12 @@ enum class MetricKind { Counter, Gauge };
 // The families of one server and their text. Any thread.
 class MetricRegistry {
  public:
-  // The series of `family` with these labels; the same pointer while it lives. It disappears from the text when the
-  // last holder lets go. The first call of a family fixes its kind and help.
-  std::shared_ptr<Metric> series(std::string_view family, MetricKind kind, std::string_view help, MetricLabels labels)
-      EXCLUDES(mutex_);
-  // "# HELP", "# TYPE" and the living series, families and labels sorted by name; a family without one is left out.
+  // The series of `family` with these labels; the same pointer while it lives. It disappears from
+  // the text when the last holder lets go. The first call of a family fixes its kind and help.
+  std::shared_ptr<Metric> series(std::string_view family, MetricKind kind, std::string_view help,
+                                 MetricLabels labels) EXCLUDES(mutex_);
+  // "# HELP", "# TYPE" and the living series, families and labels sorted by name; a family without
+  // one is left out.
   std::string text() const EXCLUDES(mutex_);
 
  private:

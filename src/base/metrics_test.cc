@@ -13,9 +13,11 @@ namespace {
 
 TEST(Metrics, TextIsPrometheusFormat) {
   MetricRegistry registry;
-  const auto successes = registry.series("nv_inference_request_success", MetricKind::Counter, "Number of successes",
-                                         {{"version", "1"}, {"model", "bert"}});
-  const auto used = registry.series("nv_cpu_memory_used_bytes", MetricKind::Gauge, "CPU used memory", {});
+  const auto successes =
+      registry.series("nv_inference_request_success", MetricKind::Counter, "Number of successes",
+                      {{"version", "1"}, {"model", "bert"}});
+  const auto used =
+      registry.series("nv_cpu_memory_used_bytes", MetricKind::Gauge, "CPU used memory", {});
   successes->add(160);
   successes->add(1);
   used->set(66973696.0);
@@ -32,7 +34,8 @@ TEST(Metrics, OneFamilyIsAnnouncedOnceForAllItsSeries) {
   MetricRegistry registry;
   const auto b = registry.series("f", MetricKind::Counter, "help", {{"model", "b"}});
   const auto a = registry.series("f", MetricKind::Counter, "another help", {{"model", "a"}});
-  EXPECT_EQ(registry.text(), "# HELP f help\n# TYPE f counter\nf{model=\"a\"} 0\nf{model=\"b\"} 0\n");
+  EXPECT_EQ(registry.text(),
+            "# HELP f help\n# TYPE f counter\nf{model=\"a\"} 0\nf{model=\"b\"} 0\n");
 }
 
 TEST(Metrics, TheSameLabelsInAnyOrderAreTheSameSeries) {
@@ -57,8 +60,10 @@ TEST(Metrics, ASeriesGoesWithItsLastHolderAndStartsAnewAtZero) {
 
 TEST(Metrics, EscapesLabelValuesAndHelp) {
   MetricRegistry registry;
-  const auto series = registry.series("f", MetricKind::Gauge, "a \"b\"\nc\\d", {{"model", "a\"b\\c\nd"}});
-  EXPECT_EQ(registry.text(), "# HELP f a \"b\"\\nc\\\\d\n# TYPE f gauge\nf{model=\"a\\\"b\\\\c\\nd\"} 0\n");
+  const auto series =
+      registry.series("f", MetricKind::Gauge, "a \"b\"\nc\\d", {{"model", "a\"b\\c\nd"}});
+  EXPECT_EQ(registry.text(),
+            "# HELP f a \"b\"\\nc\\\\d\n# TYPE f gauge\nf{model=\"a\\\"b\\\\c\\nd\"} 0\n");
 }
 
 TEST(Metrics, ValuesPrintShortAndWithoutLoss) {

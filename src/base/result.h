@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Result<T>: a value, or an Error a human can act on. No exception of ours crosses a folder; a throwing library is
-// caught inside its adapter. Codes are closed so that every dialect can map them to its statuses (api/*/status).
+// Result<T>: a value, or an Error a human can act on. No exception of ours crosses a folder; a
+// throwing library is caught inside its adapter. Codes are closed so that every dialect can map
+// them to its statuses (api/*/status).
 #pragma once
 
 #include <string>
@@ -38,8 +39,10 @@ template <typename T = void>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -92,8 +95,8 @@ class [[nodiscard]] Result<void> {
   declaration = *std::move(temporary)
 
 // NESO_TRY_VOID(f()): the same for a Result<void>, or for a value that is not needed.
-#define NESO_TRY_VOID(expression)                                                      \
-  do {                                                                                 \
-    if (auto neso_try_result = (expression); !neso_try_result)                         \
-      return std::move(neso_try_result).error();                                       \
+#define NESO_TRY_VOID(expression)                              \
+  do {                                                         \
+    if (auto neso_try_result = (expression); !neso_try_result) \
+      return std::move(neso_try_result).error();               \
   } while (false)

@@ -65,8 +65,7 @@ TEST(Result, TryVoidIsOneStatement) {
 }
 
 TEST(Result, CarriesMoveOnlyValues) {
-  NESO_CHECK(boxed(7).has_value());
-  const std::unique_ptr<int> box = *boxed(7);
+  const std::unique_ptr<int> box = boxed(7).value();
   EXPECT_EQ(*box, 7);
   EXPECT_FALSE(boxed(0));
 }
@@ -91,7 +90,8 @@ TEST(Error, EveryConstructorHasItsCodeAndName) {
 
 TEST(Check, AFalseConditionAbortsWithItsPlaceAndText) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(NESO_CHECK(1 + 1 == 3), "internal error at .*result_test\\.cc:[0-9]+: 1 \\+ 1 == 3 is false");
+  EXPECT_DEATH(NESO_CHECK(1 + 1 == 3),
+               "internal error at .*result_test\\.cc:[0-9]+: 1 \\+ 1 == 3 is false");
 }
 
 TEST(ManualClock, MovesOnlyWhenTold) {

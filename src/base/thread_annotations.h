@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clang's thread-safety attributes and a mutex that carries them (gcc ignores them; ./dev lint checks with clang).
+// Clang's thread-safety attributes and a mutex that carries them (gcc ignores them; ./dev lint
+// checks with clang).
 #pragma once
 
 #include <condition_variable>
@@ -29,7 +30,8 @@ class NESO_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
 
 class NESO_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) NESO_THREAD_ATTRIBUTE(acquire_capability(mutex)) : lock_(mutex.native()) {}
+  explicit MutexLock(Mutex& mutex) NESO_THREAD_ATTRIBUTE(acquire_capability(mutex))
+      : lock_(mutex.native()) {}
   ~MutexLock() NESO_THREAD_ATTRIBUTE(release_capability()) {}
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;

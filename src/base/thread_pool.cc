@@ -20,8 +20,9 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(size_t threads, const cha
     try {
       pool->threads_.emplace_back([raw = pool.get()] { raw->work(); });
     } catch (const std::system_error& error) {
-      return internal_error("cannot start thread {} of {} for '{}': {}; check the limit of processes (ulimit -u)", i + 1,
-                            threads, name, error.what());
+      return internal_error(
+          "cannot start thread {} of {} for '{}': {}; check the limit of processes (ulimit -u)",
+          i + 1, threads, name, error.what());
     }
     pthread_setname_np(pool->threads_.back().native_handle(), shown_name.c_str());
   }

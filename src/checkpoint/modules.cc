@@ -135,8 +135,11 @@ Result<Module> read_module(const fs::path& folder, const JsonValue& entry) {
 
 Result<> apply_module(const Module& module, Modules& modules) {
   if (module.kind == "Pooling") {
-    NESO_TRY(const ConfigFile config, ConfigFile::open(module.folder / "config.json"));
-    return read_pooling(config, modules);
+    const fs::path path = module.folder / "config.json";
+    NESO_TRY(const std::optional<ConfigFile> config, ConfigFile::open_if_there(path));
+    if (!config)
+      return invalid_argument("modules.json lists a Pooling, but {} is not there", path.string());
+    return read_pooling(*config, modules);
   }
   if (module.kind == "Normalize") {
     NESO_TRY_VOID(check_normalize(module.folder));
@@ -147,44 +150,45 @@ Result<> apply_module(const Module& module, Modules& modules) {
   return {};
 }
 
-Result<Modules> read_chain(const fs::path& folder, const ConfigFile& file) {
+// The modules that a modules.json lists, in an order that we can run.
+Result<std::vector<Module>> read_chain(const fs::path& folder, const ConfigFile& file) {
   constexpr std::string_view kChain[] = {"Transformer", "Pooling", "Normalize"};
   constexpr size_t kRequired = 2;
   if (!file.root().is_array()) return invalid_argument("it must hold a list of modules");
-  Modules modules;
-  size_t next = 0;
+  std::vector<Module> modules;
   for (const JsonValue& entry : file.root().array()) {
-    NESO_TRY(const Module module, read_module(folder, entry));
+    NESO_TRY(Module module, read_module(folder, entry));
     if (std::ranges::count(kChain, std::string_view(module.kind)) == 0) {
       return unsupported("the module {} is not supported; supported are {}", in_quotes(module.kind),
                          list_in_quotes(kChain));
     }
-    if (next == std::size(kChain) || module.kind != kChain[next]) {
+    if (modules.size() == std::size(kChain) || module.kind != kChain[modules.size()]) {
       return unsupported("the module {} is number {}; the supported order is {}",
-                         in_quotes(module.kind), next + 1, list_in_quotes(kChain));
+                         in_quotes(module.kind), modules.size() + 1, list_in_quotes(kChain));
     }
-    NESO_TRY_VOID(apply_module(module, modules));
-    ++next;
+    modules.push_back(std::move(module));
   }
-  if (next < kRequired) return unsupported("it lists no {} module", in_quotes(kChain[next]));
+  if (modules.size() < kRequired)
+    return unsupported("it lists no {} module", in_quotes(kChain[modules.size()]));
   return modules;
 }
 
 }  // namespace
 
 Result<Modules> read_modules(const fs::path& folder) {
-  NESO_TRY(const std::optional<ConfigFile> file,
-           ConfigFile::open_if_there(folder / "modules.json"));
-  if (file) {
-    Result<Modules> modules = read_chain(folder, *file);
-    if (!modules) return modules.error().with_context(file->path().string());
-    return modules;
-  }
   Modules modules;
   modules.transformer_folder = folder;
-  NESO_TRY(const std::optional<ConfigFile> pooling,
-           ConfigFile::open_if_there(folder / "1_Pooling" / "config.json"));
-  if (pooling) NESO_TRY_VOID(read_pooling(*pooling, modules));
+  NESO_TRY(const std::optional<ConfigFile> file,
+           ConfigFile::open_if_there(folder / "modules.json"));
+  if (!file) {
+    NESO_TRY(const std::optional<ConfigFile> pooling,
+             ConfigFile::open_if_there(folder / "1_Pooling" / "config.json"));
+    if (pooling) NESO_TRY_VOID(read_pooling(*pooling, modules));
+    return modules;
+  }
+  const Result<std::vector<Module>> chain = read_chain(folder, *file);
+  if (!chain) return chain.error().with_context(file->path().string());
+  for (const Module& module : *chain) NESO_TRY_VOID(apply_module(module, modules));
   return modules;
 }
 

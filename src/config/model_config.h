@@ -62,6 +62,8 @@ struct ModelConfig {
   std::vector<InstanceGroup> instance_groups;
   std::optional<DynamicBatching> dynamic_batching;
   VersionPolicy version_policy;
+  int graph_optimization_level =
+      0;  // optimization.graph.level: -1 basic, 0 all, 1 extended, 2 none
   std::map<std::string, std::string> parameters;  // key -> string_value
   std::map<std::string, std::string> metric_tags;
   // Fields that the file sets and this build does not act on yet, by path ("sequence_batching"); to
@@ -89,8 +91,9 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& config_pbtxt,
 struct ModelFacts {
   std::string platform;
   std::string backend;
-  std::vector<ModelTensor> inputs;
-  std::vector<ModelTensor> outputs;
+  std::vector<ModelTensor>
+      inputs;  // dims without the batch dimension when supports_batching, else whole
+  std::vector<ModelTensor> outputs;    // likewise
   bool supports_batching = false;      // every input and output can have a leading batch dimension
   int64_t default_max_batch_size = 4;  // when it does and the config names none
   int default_instance_count = 1;

@@ -17,14 +17,6 @@ Error invalid_value(std::string_view text) {
   return invalid_argument("Invalid option value. Got {}", text);
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
-
 // The whole text as a number; nullopt when it is none, ec set when it is one that does not fit.
 template <typename T>
 std::optional<T> whole_number(std::string_view text, std::errc& ec) {
@@ -38,6 +30,14 @@ std::optional<T> whole_number(std::string_view text, std::errc& ec) {
 }
 
 }  // namespace
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return lower;
+}
 
 Result<bool> read_bool(std::string_view text) {
   std::string lower(text);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// One client's connection: reads requests, keeps their answers in order, watches the time-outs and the peer's presence.
-// A connection lives on one I/O thread; whatever is done to it is done there.
+// One client's connection: reads requests, keeps their answers in order, watches the time-outs and
+// the peer's presence. A connection lives on one I/O thread; whatever is done to it is done there.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -39,14 +40,27 @@ class Connection {
   virtual void drain() = 0;
 };
 
-// An accepted socket that nobody owns yet.
-struct AcceptedSocket {
-  int descriptor = -1;
-  std::string peer;  // "127.0.0.1:4711"
+// An accepted socket on its way to a connection; closes it when it gets lost.
+class AcceptedSocket {
+ public:
+  AcceptedSocket(int descriptor, std::string peer)
+      : descriptor_(descriptor), peer_(std::move(peer)) {}
+  AcceptedSocket(AcceptedSocket&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), peer_(std::move(other.peer_)) {}
+  AcceptedSocket& operator=(AcceptedSocket&&) = delete;
+  ~AcceptedSocket();
+
+  int descriptor() const { return descriptor_; }
+  const std::string& peer() const { return peer_; }  // "127.0.0.1:4711"
+  void release() { descriptor_ = -1; }               // another owner closes it
+
+ private:
+  int descriptor_;
+  std::string peer_;
 };
 
-// Takes the socket over and serves it; with a refusal, answers with that and closes. Called on `thread`. The caller has
-// counted the connection as opened.
+// Serves the socket; with a refusal, answers with that and closes. Called on `thread`. The caller
+// has counted the connection, in the server's activity and the thread's load.
 void open_connection(ServerState& server, IoThread& thread, AcceptedSocket socket, Refusal refusal);
 
 }  // namespace neso::net

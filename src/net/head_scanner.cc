@@ -17,7 +17,9 @@ bool is_token_char(char c) {
   return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
 
 }  // namespace
 
@@ -34,17 +36,23 @@ HeadScanner::Progress HeadScanner::scan(std::string_view bytes) {
 void HeadScanner::step(char c) {
   ++position_;
   switch (state_) {
-    case State::Method: return method(c);
-    case State::Target: return target(c);
-    case State::Version: return version(c);
-    case State::LineStart: return line_start(c);
-    case State::Line: return line(c);
+    case State::Method:
+      return method(c);
+    case State::Target:
+      return target(c);
+    case State::Version:
+      return version(c);
+    case State::LineStart:
+      return line_start(c);
+    case State::Line:
+      return line(c);
     case State::LineEnd:
     case State::HeadEnd:
       if (c != '\n') return refuse(400, "A carriage return in the request head has no line feed.");
       state_ = state_ == State::HeadEnd ? State::Done : State::LineStart;
       return;
-    case State::Done: return;
+    case State::Done:
+      return;
   }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The strict gate in front of Beast's parser. Beast waits for a whole head before it looks at it and forgives what RFC
-// 9112 lets a server forgive (folded lines); this looks at each byte as it comes, so that noise, a TLS hello or a bare
-// LF is refused at once and nothing that two parsers may read differently gets further. Pure; no I/O.
+// The strict gate in front of Beast's parser. Beast waits for a whole head before it looks at it
+// and forgives what RFC 9112 lets a server forgive (folded lines); this looks at each byte as it
+// comes, so that noise, a TLS hello or a bare LF is refused at once and nothing that two parsers
+// may read differently gets further. Pure; no I/O.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,8 @@
 
 namespace neso::net {
 
-// Why a request is not served: the answer's status and its sentence. Such an answer always closes the connection.
+// Why a request is not served: the answer's status and its sentence. Such an answer always closes
+// the connection.
 struct Refusal {
   int status = 0;  // 0: none
   std::string sentence;
@@ -49,8 +51,8 @@ class HeadScanner {
 
   const HeadLimits limits_;
   State state_ = State::Method;
-  size_t position_ = 0;      // bytes scanned
-  size_t part_bytes_ = 0;    // of the method, target or version so far
+  size_t position_ = 0;    // bytes scanned
+  size_t part_bytes_ = 0;  // of the method, target or version so far
   size_t headers_ = 0;
   Refusal refusal_;
 };

@@ -7,7 +7,9 @@ namespace neso::net {
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -24,8 +26,9 @@ std::optional<std::string_view> HttpRequest::header(std::string_view name) const
 }
 
 size_t HttpRequest::header_count(std::string_view name) const {
-  return static_cast<size_t>(
-      std::count_if(headers.begin(), headers.end(), [&](const auto& field) { return same_name(field.first, name); }));
+  return static_cast<size_t>(std::count_if(headers.begin(), headers.end(), [&](const auto& field) {
+    return same_name(field.first, name);
+  }));
 }
 
 }  // namespace neso::net

@@ -21,8 +21,9 @@ thread_local IoThread* current_thread = nullptr;
 
 void AnswerQueue::push(std::weak_ptr<Connection> connection, uint64_t number,
                        Result<HttpResponse> response) {
-  // Answered inside the handler: no lock, no wake-up. Only on its own thread may a connection be locked, since the last
-  // owner destroys it. (A later thread at the address of a dead owner finds the connection expired.)
+  // Answered inside the handler: no lock, no wake-up. Only on its own thread may a connection be
+  // locked, since the last owner destroys it. (A later thread at the address of a dead owner finds
+  // the connection expired.)
   if (IoThread::current() == owner_) {
     const std::shared_ptr<Connection> alive = connection.lock();
     if (!alive) return;
@@ -58,14 +59,16 @@ IoThread::IoThread()
     : answers_(std::make_shared<AnswerQueue>(*this)),
       context_(std::make_unique<boost::asio::io_context>(1)) {}  // 1: one thread runs it
 
-IoThread::~IoThread() { stop(); }
+IoThread::~IoThread() {
+  stop();
+}
 
 Result<> IoThread::start(const std::string& name) {
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {
-    return internal_error("cannot start an I/O thread: {}; check the limit of processes (ulimit -u)",
-                          error.what());
+    return internal_error(
+        "cannot start an I/O thread: {}; check the limit of processes (ulimit -u)", error.what());
   }
   pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
   return {};
@@ -77,9 +80,13 @@ void IoThread::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void IoThread::post(std::function<void()> task) { boost::asio::post(*context_, std::move(task)); }
+void IoThread::post(std::function<void()> task) {
+  boost::asio::post(*context_, std::move(task));
+}
 
-IoThread* IoThread::current() { return current_thread; }
+IoThread* IoThread::current() {
+  return current_thread;
+}
 
 void IoThread::drain_connections() {
   // Draining closes some, which removes them: walk a copy.

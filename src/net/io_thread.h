@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One event loop on one thread, with the connections that live there. Nothing on it needs a lock or a strand; other
-// threads reach it through post() and through its AnswerQueue.
+// One event loop on one thread, with the connections that live there. Nothing on it needs a lock or
+// a strand; other threads reach it through post() and through its AnswerQueue.
 #pragma once
 
 #include <array>
@@ -27,8 +27,8 @@ namespace neso::net {
 
 class IoThread;
 
-// Where answers for one I/O thread's connections arrive. It outlives the thread, because whoever owes an answer holds
-// it: what comes after close() is dropped. Many answers wake the thread once.
+// Where answers for one I/O thread's connections arrive. It outlives the thread, because whoever
+// owes an answer holds it: what comes after close() is dropped. Many answers wake the thread once.
 class AnswerQueue : public std::enable_shared_from_this<AnswerQueue> {
  public:
   explicit AnswerQueue(IoThread& thread) : owner_(&thread) {}

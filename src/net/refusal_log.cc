@@ -21,8 +21,10 @@ bool RefusalLog::note(std::string_view server, std::string_view peer, const Refu
     if (peers_.size() >= kMaxPeers) return false;
     if (!peers_.emplace(address).second) return false;
   }
-  log_warning("{}: refused a request of {} with {}: {} (further refusals of this address are not logged for a minute)",
-              server, peer, refusal.status, refusal.sentence);
+  log_warning(
+      "{}: refused a request of {} with {}: {} (further refusals of this address are not logged "
+      "for a minute)",
+      server, peer, refusal.status, refusal.sentence);
   return true;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log lines about requests that the server itself refused: at most one per peer address and minute, so that a hostile
-// or broken client cannot fill the log.
+// Log lines about requests that the server itself refused: at most one per peer address and minute,
+// so that a hostile or broken client cannot fill the log.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ class RefusalLog {
   explicit RefusalLog(const Clock& clock) : clock_(clock) {}
 
   // `peer` is "address:port". Returns whether a line was written. Any thread.
-  bool note(std::string_view server, std::string_view peer, const Refusal& refusal) EXCLUDES(mutex_);
+  bool note(std::string_view server, std::string_view peer, const Refusal& refusal)
+      EXCLUDES(mutex_);
 
  private:
   const Clock& clock_;

@@ -21,10 +21,13 @@ using BeastView = boost::beast::string_view;
 
 constexpr size_t kMaxChunkLineBytes = 8 * 1024;  // one chunk's size and extensions, or the trailers
 constexpr size_t kMaxChunkSizeDigits = 16;
-// "0\r\n\r\n": every rest of a chunked body that starts at a chunk's line is at least as long. Beast asserts it.
+// "0\r\n\r\n": every rest of a chunked body that starts at a chunk's line is at least as long.
+// Beast asserts it.
 constexpr size_t kMinChunkedRest = 5;
 
-std::string_view view(BeastView text) { return {text.data(), text.size()}; }
+std::string_view view(BeastView text) {
+  return {text.data(), text.size()};
+}
 
 bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -35,7 +38,8 @@ bool is_decimal(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// Whether a chunk's line can still become [CRLF] 1*HEXDIG (CR | ";" | blank): tells garbage before the line is whole.
+// Whether a chunk's line can still become [CRLF] 1*HEXDIG (CR | ";" | blank): tells garbage before
+// the line is whole.
 bool plausible_chunk_line(std::string_view bytes, bool after_chunk) {
   if (after_chunk) {
     const std::string_view line_end = "\r\n";
@@ -49,7 +53,8 @@ bool plausible_chunk_line(std::string_view bytes, bool after_chunk) {
   return digits > 0 && std::string_view("\r; \t").find(bytes[digits]) != std::string_view::npos;
 }
 
-// Transfer-Encoding other than "chunked": known codings in front of it are 501 (RFC 9112 6.1), all else is 400.
+// Transfer-Encoding other than "chunked": known codings in front of it are 501 (RFC 9112 6.1), all
+// else is 400.
 Refusal transfer_encoding_refusal(std::string_view value) {
   const size_t comma = value.rfind(',');
   if (comma != value.npos) {
@@ -101,7 +106,8 @@ Refusal refusal_of(const error_code& error) {
 class RequestParser::Message final : public http::basic_parser<true> {
  public:
   explicit Message(const RequestLimits& limits) : limits_(limits) {
-    header_limit(static_cast<uint32_t>(limits.head.max_header_bytes + 1));  // the scanner refused before
+    header_limit(
+        static_cast<uint32_t>(limits.head.max_header_bytes + 1));  // the scanner refused before
     body_limit(limits.max_body_bytes);
   }
 
@@ -153,9 +159,9 @@ class RequestParser::Message final : public http::basic_parser<true> {
       case http::field::transfer_encoding:
         if (++transfer_encodings_ > 1)
           return refuse(refusal_of(http::error::bad_transfer_encoding), error);
-        if (!iequals(value, "chunked")) return refuse(transfer_encoding_refusal(view(value)), error);
-        if (parsed.http_1_0)
-          return refuse({400, "HTTP/1.0 has no Transfer-Encoding."}, error);
+        if (!iequals(value, "chunked"))
+          return refuse(transfer_encoding_refusal(view(value)), error);
+        if (parsed.http_1_0) return refuse({400, "HTTP/1.0 has no Transfer-Encoding."}, error);
         break;
       case http::field::host:
         if (++hosts_ > 1) return refuse({400, "The request has more than one Host header."}, error);
@@ -165,7 +171,8 @@ class RequestParser::Message final : public http::basic_parser<true> {
           return refuse({417, "The only supported Expect value is '100-continue'."}, error);
         expects_continue = !parsed.http_1_0;
         break;
-      default: break;
+      default:
+        break;
     }
     parsed.request.headers.emplace_back(view(name), view(value));
   }
@@ -263,9 +270,12 @@ RequestParser::Progress RequestParser::State::feed_head(std::string_view input, 
     return Progress::NeedMore;
   }
   switch (scanner->scan(input)) {
-    case HeadScanner::Progress::NeedMore: return Progress::NeedMore;
-    case HeadScanner::Progress::Refused: return refuse(scanner->refusal());
-    case HeadScanner::Progress::Complete: break;
+    case HeadScanner::Progress::NeedMore:
+      return Progress::NeedMore;
+    case HeadScanner::Progress::Refused:
+      return refuse(scanner->refusal());
+    case HeadScanner::Progress::Complete:
+      break;
   }
   const Progress progress = put(input.substr(0, scanner->size()), consumed);
   message->at_chunk_line = progress == Progress::NeedMore && message->chunked();
@@ -291,7 +301,8 @@ RequestParser::Progress RequestParser::State::feed_body(std::string_view input, 
   return Progress::NeedMore;
 }
 
-RequestParser::RequestParser(const RequestLimits& limits) : state_(std::make_unique<State>(limits)) {}
+RequestParser::RequestParser(const RequestLimits& limits)
+    : state_(std::make_unique<State>(limits)) {}
 RequestParser::~RequestParser() = default;
 
 RequestParser::Progress RequestParser::feed(std::string_view input, size_t& consumed) {
@@ -322,12 +333,16 @@ Refusal RequestParser::truncated() {
   return {400, "The connection was closed in the middle of a request."};
 }
 
-const Refusal& RequestParser::refusal() const { return state_->refusal; }
+const Refusal& RequestParser::refusal() const {
+  return state_->refusal;
+}
 
 bool RequestParser::in_body() const {
   return state_->message->is_header_done() && !state_->message->is_done();
 }
 
-size_t RequestParser::total_bytes() const { return state_->total_bytes; }
+size_t RequestParser::total_bytes() const {
+  return state_->total_bytes;
+}
 
 }  // namespace neso::net

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes of a connection -> requests, under limits. The grammar is Boost.Beast's; what may not pass although Beast lets
-// it (ambiguous framing, RFC 9112 section 6.3) is refused here and in the HeadScanner. Memory follows the bytes that
-// came, never a declared length. Pure: no socket, no clock; one thread at a time.
+// Bytes of a connection -> requests, under limits. The grammar is Boost.Beast's; what may not pass
+// although Beast lets it (ambiguous framing, RFC 9112 section 6.3) is refused here and in the
+// HeadScanner. Memory follows the bytes that came, never a declared length. Pure: no socket, no
+// clock; one thread at a time.
 #pragma once
 
 #include <cstddef>

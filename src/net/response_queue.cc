@@ -62,7 +62,9 @@ constexpr std::array kReasons = {
 };
 
 // RFC 9110 6.4.1: these never have a body, whatever the handler set.
-bool is_bodiless(int status) { return status == 204 || status == 304; }
+bool is_bodiless(int status) {
+  return status == 204 || status == 304;
+}
 
 void append_clean(std::string& out, std::string_view text) {
   for (const char c : text) out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
@@ -102,9 +104,12 @@ std::string response_head(const HttpResponse& response, const AnswerFraming& fra
   return head;
 }
 
-uint64_t ResponseQueue::expect(const AnswerFraming& framing) {
-  places_.emplace_back().framing = framing;
+uint64_t ResponseQueue::expect(const AnswerFraming& framing, size_t request_bytes) {
+  Place& place = places_.emplace_back();
+  place.framing = framing;
+  place.request_bytes = request_bytes;
   ++requests_;
+  request_bytes_ += request_bytes;
   return first_number_ + places_.size() - 1;
 }
 
@@ -160,6 +165,7 @@ size_t ResponseQueue::written(size_t bytes) {
     if (front_written_ < size) break;
     front_written_ -= size;
     if (place.is_request) ++answered;
+    request_bytes_ -= place.request_bytes;
     places_.pop_front();
     ++first_number_;
   }

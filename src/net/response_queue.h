@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The answers of one connection: requests are answered in any order, bytes leave in the order of the requests. Bodies
-// are never copied: the bytes to write are handed out as views. Pure; one thread at a time.
+// The answers of one connection: requests are answered in any order, bytes leave in the order of
+// the requests. Bodies are never copied: the bytes to write are handed out as views. Pure; one
+// thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -32,25 +33,29 @@ class ResponseQueue {
   // Every answer of ours starts with these bytes, whatever it says.
   static constexpr std::string_view kFirstBytes = "HTTP/1.1 ";
 
-  // Appends a place for an answer; returns its number.
-  uint64_t expect(const AnswerFraming& framing);
+  // Appends a place for the answer to a request with a body of that size; returns its number.
+  uint64_t expect(const AnswerFraming& framing, size_t request_bytes);
   // Appends "100 Continue", which is sent once all answers before it are.
   void append_continue();
   // Fills a place; a number that is unknown or was filled before is ignored.
   void answer(uint64_t number, HttpResponse response);
 
-  // The bytes that can be written now, in order, at most kMaxViews views. With `close_after_last` the answer to the
-  // last request says "Connection: close". The views live until the next call of a member that is not const.
+  // The bytes that can be written now, in order, at most kMaxViews views. With `close_after_last`
+  // the answer to the last request says "Connection: close". The views live until the next call of
+  // a member that is not const.
   void gather(bool close_after_last, std::vector<std::string_view>& views);
-  // The start of an answer that is still awaited, to see whether the peer is there to take it; empty when another
-  // answer's bytes are to be written first, or these were.
+  // The start of an answer that is still awaited, to see whether the peer is there to take it;
+  // empty when another answer's bytes are to be written first, or these were.
   std::string_view early_bytes() const;
-  // `bytes` of the gathered or early ones were written. Returns how many requests are fully answered by that.
+  // `bytes` of the gathered or early ones were written. Returns how many requests are fully
+  // answered by that.
   size_t written(size_t bytes);
 
   bool empty() const { return places_.empty(); }
   // Requests without a fully written answer.
   size_t requests() const { return requests_; }
+  // The sizes of their bodies, together.
+  size_t request_bytes() const { return request_bytes_; }
   // An answer that closes the connection was gathered: no request behind it is served.
   bool closing() const { return closing_; }
 
@@ -58,6 +63,7 @@ class ResponseQueue {
   struct Place {
     AnswerFraming framing;
     HttpResponse response;
+    size_t request_bytes = 0;
     std::string head;  // rendered when its turn comes
     bool is_request = true;
     bool answered = false;
@@ -67,6 +73,7 @@ class ResponseQueue {
   uint64_t first_number_ = 0;  // of places_.front()
   size_t front_written_ = 0;   // bytes of places_.front()
   size_t requests_ = 0;
+  size_t request_bytes_ = 0;
   bool closing_ = false;
 };
 

@@ -63,7 +63,8 @@ struct Router::Node {
     return *child;
   }
 
-  // The node of a path, with the values of the parameters on the way. As deep as the deepest pattern at most.
+  // The node of a path, with the values of the parameters on the way. As deep as the deepest
+  // pattern at most.
   const Node* find(std::string_view path, std::vector<std::string_view>& values) const {
     if (path.empty()) return methods.empty() ? nullptr : this;
     std::string_view rest;
@@ -104,10 +105,10 @@ Router::Router(std::vector<Route> routes, HttpHandler not_found, MethodHandler m
     }
     if (!node->allow.empty()) node->allow += ", ";
     node->allow += route.method;
-    const bool added = node->methods
-                           .emplace(std::move(route.method),
-                                    Endpoint{std::move(route.handler), std::move(names)})
-                           .second;
+    const bool added =
+        node->methods
+            .emplace(std::move(route.method), Endpoint{std::move(route.handler), std::move(names)})
+            .second;
     NESO_CHECK(added);
   }
   table_ = std::move(table);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which handler answers a request: a table of (method, pattern) -> handler, compiled once into a tree of path segments.
-// A dialect builds one from its route table; what to say about an unknown path or method is the dialect's as well, so
-// several routers chain by giving the next one as `not_found`.
+// Which handler answers a request: a table of (method, pattern) -> handler, compiled once into a
+// tree of path segments. A dialect builds one from its route table; what to say about an unknown
+// path or method is the dialect's as well, so several routers chain by giving the next one as
+// `not_found`.
 #pragma once
 
 #include <functional>
@@ -18,7 +19,8 @@ namespace neso::net {
 // The values of a pattern's {segments}, as sent: nothing is percent-decoded.
 class PathParameters {
  public:
-  // Empty when the pattern has no such segment; a matched one is never empty. The view lives as long as this object.
+  // Empty when the pattern has no such segment; a matched one is never empty. The view lives as
+  // long as this object.
   std::string_view operator[](std::string_view name) const;
   void add(std::string name, std::string value);
   size_t size() const { return values_.size(); }
@@ -39,15 +41,18 @@ struct Route {
 // Immutable after construction; any thread, cheap to copy.
 class Router {
  public:
-  // Answers a path of which only other methods are known; `allow` is the Allow header's value, "GET, POST".
+  // Answers a path of which only other methods are known; `allow` is the Allow header's value,
+  // "GET, POST".
   using MethodHandler = std::function<void(HttpRequest, const std::string& allow, Respond)>;
 
-  // A pattern starts with '/'. A segment is literal text or {name}, which takes any text but the empty one;
-  // {name:digits} takes decimal digits only. Literal segments win over {digits}, those over {any}; a dead end goes
-  // back to the next choice. A malformed or doubled route is a bug of the caller and aborts.
+  // A pattern starts with '/'. A segment is literal text or {name}, which takes any text but the
+  // empty one; {name:digits} takes decimal digits only. Literal segments win over {digits}, those
+  // over {any}; a dead end goes back to the next choice. A malformed or doubled route is a bug of
+  // the caller and aborts.
   Router(std::vector<Route> routes, HttpHandler not_found, MethodHandler method_not_allowed);
 
-  // Hands the request to its route's handler, or to one of the two others. A trailing '/' is another path.
+  // Hands the request to its route's handler, or to one of the two others. A trailing '/' is
+  // another path.
   void operator()(HttpRequest request, Respond respond) const;
 
  private:
@@ -57,6 +62,7 @@ class Router {
 };
 
 // The answer with its Allow header; for a MethodHandler.
-HttpResponse method_not_allowed(const std::string& allow, std::string body, std::string content_type);
+HttpResponse method_not_allowed(const std::string& allow, std::string body,
+                                std::string content_type);
 
 }  // namespace neso::net

@@ -51,11 +51,13 @@ class RouterTest : public ::testing::Test {
 };
 
 TEST_F(RouterTest, MatchesLiteralPathsWholly) {
-  const Router r = router({route("GET", "/v2"), route("GET", "/v2/health/live"), route("GET", "/")});
+  const Router r =
+      router({route("GET", "/v2"), route("GET", "/v2/health/live"), route("GET", "/")});
   EXPECT_EQ(run(r, "GET", "/v2"), "GET /v2");
   EXPECT_EQ(run(r, "GET", "/v2/health/live"), "GET /v2/health/live");
   EXPECT_EQ(run(r, "GET", "/"), "GET /");
-  for (const char* path : {"/v2/", "/v2/health", "/v2/health/live/", "//v2", "/V2", "/v2/health/live/x", "", "*"}) {
+  for (const char* path :
+       {"/v2/", "/v2/health", "/v2/health/live/", "//v2", "/V2", "/v2/health/live/x", "", "*"}) {
     EXPECT_EQ(run(r, "GET", path), "404") << path;
   }
 }
@@ -78,7 +80,8 @@ TEST_F(RouterTest, ParameterNeverMatchesAnEmptySegment) {
 
 TEST_F(RouterTest, LiteralWinsAndADeadEndGoesBack) {
   const Router r = router({route("GET", "/v2/models/{model}"), route("GET", "/v2/models/stats"),
-                           route("GET", "/v2/models/{model}/{verb}/x"), route("GET", "/v2/models/{model}/ready")});
+                           route("GET", "/v2/models/{model}/{verb}/x"),
+                           route("GET", "/v2/models/{model}/ready")});
   EXPECT_EQ(run(r, "GET", "/v2/models/stats"), "GET /v2/models/stats");
   EXPECT_EQ(run(r, "GET", "/v2/models/stats/ready"), "GET /v2/models/{model}/ready");
   EXPECT_EQ(parameters_["model"], "stats");

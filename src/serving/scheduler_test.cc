@@ -137,7 +137,7 @@ TEST_F(SchedulerTest, UsesEveryEngineAtOnce) {
   std::latch both(2);
   script_->entered = &both;
   script_->gate = &both;  // each call waits until the other one is running too
-  start({}, 2);
+  start({.limits = {.max_rows = 1}}, 2);
   Answer a = submit({1});
   Answer b = submit({2});
   EXPECT_THAT(vector_of(std::move(a)), ElementsAre(1, 1, 0, 0));
@@ -225,10 +225,10 @@ TEST_F(SchedulerTest, RefusesARequestThatDoesNotFitIntoTheQueueAsAWhole) {
   EXPECT_EQ(error.code, ErrorCode::Overloaded);
   EXPECT_EQ(error.message, "Exceeds maximum queue size");
   EXPECT_EQ(error_of(std::move(b)).code, ErrorCode::Overloaded);
+  EXPECT_EQ(recorder_->snapshot().fail.count, 0U) << "a refusal counts nowhere";
   open();
   first.wait();
   EXPECT_THAT(vector_of(std::move(fits)), ElementsAre(6, 3, 3, 0));
-  EXPECT_EQ(recorder_->snapshot().fail.count, 0U) << "a refusal counts nowhere";
 }
 
 TEST_F(SchedulerTest, RefusesForGoodWhatCanNeverFit) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Denormal numbers cost some CPUs a hundred cycles each and carry nothing in an encoder (tails of a softmax).
+// Denormal numbers cost some CPUs a hundred cycles each and carry nothing in an encoder (tails of a
+// softmax).
 #pragma once
 
 #include <cstdint>
@@ -10,11 +11,14 @@
 
 namespace neso {
 
-// While it lives, this thread's SSE and AVX arithmetic flushes denormals to zero (FTZ and DAZ). Restores what was set.
+// While it lives, this thread's SSE and AVX arithmetic flushes denormals to zero (FTZ and DAZ).
+// Restores what was set.
 class ScopedFlushDenormals {
  public:
 #if defined(__x86_64__)
-  ScopedFlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | kFlushToZero | kDenormalsAreZero); }
+  ScopedFlushDenormals() : saved_(_mm_getcsr()) {
+    _mm_setcsr(saved_ | kFlushToZero | kDenormalsAreZero);
+  }
   ~ScopedFlushDenormals() { _mm_setcsr(saved_); }
 #else
   ScopedFlushDenormals() = default;

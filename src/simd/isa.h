@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The instruction sets that kernels exist for. No std header here: the kernels' files include it (kernel_tables.h).
+// The instruction sets that kernels exist for. No std header here: the kernels' files include it
+// (kernel_tables.h).
 #pragma once
 
 namespace neso {

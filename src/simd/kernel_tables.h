@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one symbol that each kernels_*.cc exports. Everything else in those files has internal linkage: they are compiled
-// for other instruction sets, and a shared inline function in them could become the whole program's copy.
+// The one symbol that each kernels_*.cc exports. Everything else in those files has internal
+// linkage: they are compiled for other instruction sets, and a shared inline function in them could
+// become the whole program's copy.
 #pragma once
 
 #include "simd/kernels.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The encoder's inner loops, once per instruction set, behind a table of function pointers that is chosen at load.
-// Every kernel computes a row from that row alone, in an order that depends on the model's sizes only: a row's bits are
-// the same whatever other rows it is computed with. Between instruction sets the last bits differ.
-// Rows are fp32, row-major, and may be written up to the next multiple of kRowPadding columns.
+// The encoder's inner loops, once per instruction set, behind a table of function pointers that is
+// chosen at load. Every kernel computes a row from that row alone, in an order that depends on the
+// model's sizes only: a row's bits are the same whatever other rows it is computed with. Between
+// instruction sets the last bits differ. Rows are fp32, row-major, and may be written up to the
+// next multiple of kRowPadding columns.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,9 @@ namespace neso {
 
 // Leading dimensions are multiples of this many floats.
 inline constexpr size_t kRowPadding = 16;
-constexpr size_t padded(size_t columns) { return (columns + kRowPadding - 1) / kRowPadding * kRowPadding; }
+constexpr size_t padded(size_t columns) {
+  return (columns + kRowPadding - 1) / kRowPadding * kRowPadding;
+}
 
 enum class Epilogue { None, GeluErf, GeluTanh, Relu, Silu };
 
@@ -44,7 +47,8 @@ struct LayerNorm {
   float epsilon = 0;
 };
 
-// In place, per row of n: x = exp(factor * (x - max)); the sum's inverse goes to inverse_sums instead of into x.
+// In place, per row of n: x = exp(factor * (x - max)); the sum's inverse goes to inverse_sums
+// instead of into x.
 struct Softmax {
   float* x = nullptr;  // [rows, padded(n)]
   size_t ld = 0;

@@ -15,14 +15,28 @@ constexpr int kPanelVectors = 2;
 constexpr int kAccumulators = 12;
 constexpr Isa kIsa = Isa::Avx2;
 
-inline Vec set1(float x) { return _mm256_set1_ps(x); }
-inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
-inline void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
-inline Vec multiply_add(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+inline Vec set1(float x) {
+  return _mm256_set1_ps(x);
+}
+inline Vec load(const float* p) {
+  return _mm256_loadu_ps(p);
+}
+inline void store(float* p, Vec v) {
+  _mm256_storeu_ps(p, v);
+}
+inline Vec multiply_add(Vec a, Vec b, Vec c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
 // The second operand when one of them is NaN.
-inline Vec maximum(Vec a, Vec b) { return _mm256_max_ps(a, b); }
-inline Vec minimum(Vec a, Vec b) { return _mm256_min_ps(a, b); }
-inline Vec iota() { return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7); }
+inline Vec maximum(Vec a, Vec b) {
+  return _mm256_max_ps(a, b);
+}
+inline Vec minimum(Vec a, Vec b) {
+  return _mm256_min_ps(a, b);
+}
+inline Vec iota() {
+  return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7);
+}
 // Entry (index mod 16) of a table of 16: two permutations of eight, chosen between by bit 3.
 inline Vec lookup16(const float* table, VecInt index) {
   const __m256i i = reinterpret_cast<__m256i>(index);
@@ -37,6 +51,6 @@ inline Vec lookup16(const float* table, VecInt index) {
 
 }  // namespace
 
-const KernelTable kAvx2Kernels = {kIsa, kPanelVectors * kLanes, product, layer_norm, softmax};
+const KernelTable kAvx2Kernels = {kIsa, kPanelVectors* kLanes, product, layer_norm, softmax};
 
 }  // namespace neso

@@ -24,7 +24,8 @@ void pack_transposed(const PanelShape& shape, const float* rows, size_t ld, floa
     const size_t width = shape.columns(p);
     const size_t used = std::min(width, shape.n - first);
     float* panel = panels + first * shape.k;
-    // A few columns at a time: each of their rows is read forward, and their stores share cache lines.
+    // A few columns at a time: each of their rows is read forward, and their stores share cache
+    // lines.
     constexpr size_t kColumns = 8;
     for (size_t c = 0; c < used; c += kColumns) {
       const size_t end = std::min(c + kColumns, used);

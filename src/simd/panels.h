@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layout of a product's right-hand side b [k, n]: panels of `panel_width` columns, each [k][columns], so that the
-// kernel reads one forward stream. Panel p starts at p * k * panel_width; the last one is only as wide as the columns
-// that are left, rounded up to kRowPadding (or to the panel width where that is narrower) and filled with zeros.
+// The layout of a product's right-hand side b [k, n]: panels of `panel_width` columns, each
+// [k][columns], so that the kernel reads one forward stream. Panel p starts at p * k * panel_width;
+// the last one is only as wide as the columns that are left, rounded up to kRowPadding (or to the
+// panel width where that is narrower) and filled with zeros.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,8 @@ struct PanelShape {
   size_t floats() const;
 };
 
-// b from its transpose, a row-major [n, k] with leading dimension ld: a Linear layer's weight, or keys.
+// b from its transpose, a row-major [n, k] with leading dimension ld: a Linear layer's weight, or
+// keys.
 void pack_transposed(const PanelShape& shape, const float* rows, size_t ld, float* panels);
 
 // b from itself, a row-major [k, n] with leading dimension ld: values.

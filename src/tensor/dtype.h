@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Element types of tensors, with the words that KServe v2, config.pbtxt and safetensors use for them.
+// Element types of tensors, with the words that KServe v2, config.pbtxt and safetensors use for
+// them.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,22 @@
 
 namespace neso {
 
-enum class DType { Bool, Uint8, Uint16, Uint32, Uint64, Int8, Int16, Int32, Int64, Fp16, Fp32, Fp64, Bf16, Bytes };
+enum class DType {
+  Bool,
+  Uint8,
+  Uint16,
+  Uint32,
+  Uint64,
+  Int8,
+  Int16,
+  Int32,
+  Int64,
+  Fp16,
+  Fp32,
+  Fp64,
+  Bf16,
+  Bytes
+};
 
 // Bytes per element; 0 for Bytes, whose elements vary.
 size_t element_size(DType dtype);

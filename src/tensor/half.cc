@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer arithmetic on the bit patterns, so that the result does not depend on rounding mode or flush-to-zero.
+// Integer arithmetic on the bit patterns, so that the result does not depend on rounding mode or
+// flush-to-zero.
 #include "tensor/half.h"
 
 #include <bit>
@@ -24,9 +25,11 @@ float fp16_to_fp32(uint16_t bits) {
   const uint32_t exponent = (bits >> 10) & 0x1fu;
   uint32_t mantissa = bits & 0x3ffu;
   if (exponent == 0x1f) return std::bit_cast<float>(sign | kFp32Infinity | (mantissa << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
   if (mantissa == 0) return std::bit_cast<float>(sign);
-  // Subnormal: mantissa * 2^-24. Shift the leading one up to bit 10, where it becomes the implicit one.
+  // Subnormal: mantissa * 2^-24. Shift the leading one up to bit 10, where it becomes the implicit
+  // one.
   const int shift = std::countl_zero(mantissa) - 21;
   mantissa = (mantissa << shift) & 0x3ffu;
   return std::bit_cast<float>(sign | (static_cast<uint32_t>(113 - shift) << 23) | (mantissa << 13));
@@ -36,11 +39,12 @@ uint16_t fp32_to_fp16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t sign = (bits & kSignBit) >> 16;
   const uint32_t magnitude = bits & ~kSignBit;
-  if (magnitude > kFp32Infinity) {  // NaN: keep the upper payload, made quiet so that it cannot become infinity
+  if (magnitude >
+      kFp32Infinity) {  // NaN: keep the upper payload, made quiet so that it cannot become infinity
     return static_cast<uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));
   }
   if (magnitude >= 0x4780'0000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 65536 and above
-  if (magnitude >= 0x3880'0000u) {                                             // 2^-14: a normal binary16
+  if (magnitude >= 0x3880'0000u) {  // 2^-14: a normal binary16
     // Rounding may carry into the exponent, up to infinity; both are what IEEE 754 asks for.
     return static_cast<uint16_t>(sign | shift_right_to_even(magnitude - (112u << 23), 13));
   }
@@ -50,7 +54,9 @@ uint16_t fp32_to_fp16(float value) {
   return static_cast<uint16_t>(sign | shift_right_to_even(mantissa, 126 - exponent));
 }
 
-float bf16_to_fp32(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+float bf16_to_fp32(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
 
 uint16_t fp32_to_bf16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);

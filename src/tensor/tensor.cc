@@ -16,13 +16,15 @@ constexpr size_t kLengthBytes = sizeof(uint32_t);
 
 }  // namespace
 
-Tensor::Tensor(DType dtype, Shape shape, std::vector<std::byte> bytes) : dtype_(dtype), shape_(std::move(shape)) {
+Tensor::Tensor(DType dtype, Shape shape, std::vector<std::byte> bytes)
+    : dtype_(dtype), shape_(std::move(shape)) {
   auto buffer = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
   bytes_ = *buffer;
   owner_ = std::move(buffer);
 }
 
-Tensor::Tensor(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
+Tensor::Tensor(DType dtype, Shape shape, std::span<const std::byte> bytes,
+               std::shared_ptr<const void> owner)
     : dtype_(dtype), shape_(std::move(shape)), owner_(std::move(owner)), bytes_(bytes) {}
 
 Tensor Tensor::from_strings(Shape shape, std::span<const std::string> elements) {
@@ -46,16 +48,17 @@ Result<std::vector<std::string_view>> bytes_elements(std::span<const std::byte> 
   std::vector<std::string_view> elements;
   while (!wire.empty()) {
     if (wire.size() < kLengthBytes) {
-      return invalid_argument("incomplete string length indicator, expecting {} bytes but only {} bytes available",
-                              kLengthBytes, wire.size());
+      return invalid_argument(
+          "incomplete string length indicator, expecting {} bytes but only {} bytes available",
+          kLengthBytes, wire.size());
     }
     uint32_t length = 0;
     std::memcpy(&length, wire.data(), kLengthBytes);
     wire = wire.subspan(kLengthBytes);
     if (wire.size() < length) {
       return invalid_argument(
-          "incomplete string data, expecting string of length {} but only {} bytes available", length,
-          wire.size());
+          "incomplete string data, expecting string of length {} but only {} bytes available",
+          length, wire.size());
     }
     elements.emplace_back(reinterpret_cast<const char*>(wire.data()), length);
     wire = wire.subspan(length);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensor: type, shape and bytes, immutable and cheap to copy (copies share the bytes). Row-major, little-endian.
-// DType::Bytes holds Triton's wire form: per element a little-endian uint32 length, then the bytes.
+// Tensor: type, shape and bytes, immutable and cheap to copy (copies share the bytes). Row-major,
+// little-endian. DType::Bytes holds Triton's wire form: per element a little-endian uint32 length,
+// then the bytes.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,8 @@ class Tensor {
   // Takes the buffer over. The caller has checked that the size fits type and shape.
   Tensor(DType dtype, Shape shape, std::vector<std::byte> bytes);
   // A view; `owner` keeps the memory alive.
-  Tensor(DType dtype, Shape shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+  Tensor(DType dtype, Shape shape, std::span<const std::byte> bytes,
+         std::shared_ptr<const void> owner);
 
   template <typename T>
   static Tensor from(DType dtype, Shape shape, std::span<const T> values) {
@@ -40,7 +42,8 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   std::span<const std::byte> bytes() const { return bytes_; }
 
-  // The elements as T; sizeof(T) must be the element size. The bytes must be aligned for T (owned buffers are).
+  // The elements as T; sizeof(T) must be the element size. The bytes must be aligned for T (owned
+  // buffers are).
   template <typename T>
   std::span<const T> as() const {
     NESO_CHECK(sizeof(T) == element_size(dtype_));
@@ -60,7 +63,8 @@ struct NamedTensor {
   Tensor tensor;
 };
 
-// The elements of a Bytes tensor's wire form as views into it. Fails on a cut length or element, naming sizes.
+// The elements of a Bytes tensor's wire form as views into it. Fails on a cut length or element,
+// naming sizes.
 Result<std::vector<std::string_view>> bytes_elements(std::span<const std::byte> wire);
 
 }  // namespace neso

@@ -10,7 +10,8 @@ namespace neso {
 namespace {
 
 // Appends 0, 1, ... from the start of each sequence in [first, last) of `batch`.
-void append_default_positions(std::vector<int32_t>& positions, const TokenBatch& batch, size_t first, size_t last) {
+void append_default_positions(std::vector<int32_t>& positions, const TokenBatch& batch,
+                              size_t first, size_t last) {
   for (size_t i = first; i < last; ++i) {
     const size_t start = positions.size();
     positions.resize(start + batch.length(i));
@@ -30,7 +31,8 @@ size_t TokenBatch::longest() const {
   return longest;
 }
 
-void TokenBatch::append(std::span<const int32_t> sequence_ids, std::span<const int32_t> sequence_type_ids,
+void TokenBatch::append(std::span<const int32_t> sequence_ids,
+                        std::span<const int32_t> sequence_type_ids,
                         std::span<const int32_t> sequence_positions) {
   TokenBatch one;
   one.ids.assign(sequence_ids.begin(), sequence_ids.end());

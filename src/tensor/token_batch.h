@@ -11,10 +11,10 @@ namespace neso {
 
 // n sequences of T tokens in all. Sequence i is ids[cu_seqlens[i] .. cu_seqlens[i+1]).
 struct TokenBatch {
-  std::vector<int32_t> ids;                // [T]
-  std::vector<int32_t> type_ids;           // [T], or empty: all 0
-  std::vector<int32_t> positions;          // [T], or empty: 0, 1, ... from each sequence's start
-  std::vector<int32_t> cu_seqlens = {0};   // [n + 1], ascending
+  std::vector<int32_t> ids;               // [T]
+  std::vector<int32_t> type_ids;          // [T], or empty: all 0
+  std::vector<int32_t> positions;         // [T], or empty: 0, 1, ... from each sequence's start
+  std::vector<int32_t> cu_seqlens = {0};  // [n + 1], ascending
 
   size_t size() const { return cu_seqlens.size() - 1; }
   size_t tokens() const { return ids.size(); }
@@ -24,9 +24,10 @@ struct TokenBatch {
   }
   size_t longest() const;
 
-  // Appends one sequence. type_ids and positions are either empty or as long as ids; a batch in which some sequences
-  // have them and others do not is filled up with the defaults.
-  void append(std::span<const int32_t> sequence_ids, std::span<const int32_t> sequence_type_ids = {},
+  // Appends one sequence. type_ids and positions are either empty or as long as ids; a batch in
+  // which some sequences have them and others do not is filled up with the defaults.
+  void append(std::span<const int32_t> sequence_ids,
+              std::span<const int32_t> sequence_type_ids = {},
               std::span<const int32_t> sequence_positions = {});
   void append(const TokenBatch& other);
 };

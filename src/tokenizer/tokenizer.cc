@@ -63,16 +63,10 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::load(
   NesoTokenizer* tokenizer = nullptr;
   NesoTokenizersError error{};
   if (!neso_tokenizer_load(bytes_of(json), json.size(), &tokenizer, &error)) {
-    const Error reason = take(error);
-    return Error{
-        reason.code,
-        fmt::format("'{}' cannot be used as a tokenizer: {}. Expected a Hugging Face tokenizer.json, a "
-                    "JSON object whose \"model\" is of type BPE, WordPiece, Unigram or WordLevel, as "
-                    "save_pretrained() of a fast tokenizer writes it.",
-                    tokenizer_json.string(), reason.message)};
+    return take(error).with_context(
+        fmt::format("'{}' cannot be used as a tokenizer", tokenizer_json.string()));
   }
-  return std::shared_ptr<const Tokenizer>(
-      new Tokenizer(std::make_unique<Handle>(tokenizer)));
+  return std::shared_ptr<const Tokenizer>(new Tokenizer(std::make_unique<Handle>(tokenizer)));
 }
 
 Result<Encoding> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {

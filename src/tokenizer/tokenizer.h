@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text to token ids by a Hugging Face tokenizer.json, through the tokenizers crate (rust/). Immutable after load;
-// every method may be called from any number of threads at once. The truncation and padding saved in the file are
-// ignored: limits belong to the model, padding does not exist here.
+// Text to token ids by a Hugging Face tokenizer.json, through the tokenizers crate (rust/).
+// Immutable after load; every method may be called from any number of threads at once. The
+// truncation and padding saved in the file are ignored: limits belong to the model, padding does
+// not exist here.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,8 @@ enum class TruncationSide { Right, Left };
 
 struct EncodeOptions {
   bool add_special_tokens = true;
-  size_t max_tokens = 0;  // 0: no limit. Otherwise ids.size() <= max_tokens; specials are kept, text tokens are cut.
+  size_t max_tokens = 0;  // 0: no limit. Otherwise ids.size() <= max_tokens; specials are kept,
+                          // text tokens are cut.
   TruncationSide side = TruncationSide::Right;
 };
 
@@ -38,7 +40,8 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  // Text is UTF-8; invalid UTF-8 is InvalidArgument with the byte offset. NUL bytes are ordinary text.
+  // Text is UTF-8; invalid UTF-8 is InvalidArgument with the byte offset. NUL bytes are ordinary
+  // text.
   Result<Encoding> encode(std::string_view text, const EncodeOptions& options = {}) const;
 
   // One more than the largest id that encode can produce, added tokens included.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our encoder on the CPU: packed sequences, no padding, weights shared between the copies of one model.
+// Our encoder on the CPU: packed sequences, no padding, weights shared between the copies of one
+// model.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +18,13 @@ struct CpuOptions {
 
 // The weights of one model, packed for the products; immutable, shared by all engines made from it.
 class CpuWeights;
-// Reads and packs. Refuses non-finite weights, naming the tensor. The checkpoint's files are not needed afterwards.
-Result<std::shared_ptr<const CpuWeights>> load_cpu_weights(const Checkpoint& checkpoint, Precision precision);
+// Reads and packs. Refuses non-finite weights, naming the tensor. The checkpoint's files are not
+// needed afterwards.
+Result<std::shared_ptr<const CpuWeights>> load_cpu_weights(const Checkpoint& checkpoint,
+                                                           Precision precision);
 
 // One engine over them: can_encode only.
-Result<std::unique_ptr<Engine>> make_cpu_engine(std::shared_ptr<const CpuWeights> weights, const CpuOptions& options);
+Result<std::unique_ptr<Engine>> make_cpu_engine(std::shared_ptr<const CpuWeights> weights,
+                                                const CpuOptions& options);
 
 }  // namespace neso

@@ -27,9 +27,10 @@ constexpr const char* kHowToGet =
 
 using GetApiBase = const OrtApiBase* (*)();
 
-// What the library has to say. Its own prefix would repeat ours, so only the message is kept.
+// What the library has to say.
 void log_from_library(void*, OrtLoggingLevel severity, const char*, const char*, const char* where,
-                      const char* message) {
+                      const char* text) {
+  const std::string message = clean_ort_message(text);
   if (severity >= ORT_LOGGING_LEVEL_ERROR) {
     log_error("ONNX Runtime: {} ({})", message, where);
   } else if (severity == ORT_LOGGING_LEVEL_WARNING) {

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/model_config.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "config/model_config_message.h"
+
+namespace neso {
+namespace {
+
+constexpr size_t kMaxFileBytes = size_t{1} << 20;
+
+// The tensor types of config.pbtxt are those of DType; check_tensors has refused TYPE_INVALID.
+template <typename Tensor>
+ModelTensor to_tensor(const Tensor& proto) {
+  ModelTensor tensor;
+  tensor.name = proto.name();
+  tensor.dtype =
+      dtype_from_config(inference::DataType_Name(proto.data_type())).value_or(DType::Fp32);
+  tensor.dims.assign(proto.dims().begin(), proto.dims().end());
+  if (proto.has_reshape()) {
+    tensor.reshape.emplace(proto.reshape().shape().begin(), proto.reshape().shape().end());
+  }
+  return tensor;
+}
+
+InstanceKind to_kind(inference::ModelInstanceGroup::Kind kind) {
+  switch (kind) {
+    case inference::ModelInstanceGroup::KIND_GPU:
+      return InstanceKind::Gpu;
+    case inference::ModelInstanceGroup::KIND_CPU:
+      return InstanceKind::Cpu;
+    case inference::ModelInstanceGroup::KIND_MODEL:
+      return InstanceKind::Model;
+    default:
+      return InstanceKind::Auto;
+  }
+}
+
+InstanceGroup to_group(const inference::ModelInstanceGroup& proto) {
+  return {.name = proto.name(),
+          .kind = to_kind(proto.kind()),
+          .count = std::max(proto.count(), 0),
+          .gpus = {proto.gpus().begin(), proto.gpus().end()}};
+}
+
+VersionPolicy to_version_policy(const inference::ModelConfig& proto) {
+  if (!proto.has_version_policy()) return {};
+  const inference::ModelVersionPolicy& policy = proto.version_policy();
+  if (policy.has_latest())
+    return {.kind = VersionPolicy::Kind::Latest, .latest = policy.latest().num_versions()};
+  if (policy.has_specific()) {
+    const auto& versions = policy.specific().versions();
+    return {.kind = VersionPolicy::Kind::Specific, .specific = {versions.begin(), versions.end()}};
+  }
+  return {.kind = VersionPolicy::Kind::All};
+}
+
+const ModelTensor* find_tensor(const std::vector<ModelTensor>& tensors, std::string_view name) {
+  const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                  [&](const ModelTensor& tensor) { return tensor.name == name; });
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+ModelConfig to_model_config(inference::ModelConfig proto) {
+  ModelConfig config;
+  config.name = proto.name();
+  config.platform = proto.platform();
+  config.backend = proto.backend();
+  config.default_model_filename = proto.default_model_filename();
+  config.max_batch_size = proto.max_batch_size();
+  for (const auto& input : proto.input()) {
+    ModelTensor& tensor = config.inputs.emplace_back(to_tensor(input));
+    tensor.optional = input.optional();
+    tensor.allow_ragged_batch = input.allow_ragged_batch();
+  }
+  for (const auto& output : proto.output()) {
+    config.outputs.emplace_back(to_tensor(output)).label_filename = output.label_filename();
+  }
+  for (const auto& group : proto.instance_group())
+    config.instance_groups.push_back(to_group(group));
+  if (proto.has_dynamic_batching()) {
+    const auto& batching = proto.dynamic_batching();
+    config.dynamic_batching = {.preferred_batch_sizes = {batching.preferred_batch_size().begin(),
+                                                         batching.preferred_batch_size().end()},
+                               .max_queue_delay_us = batching.max_queue_delay_microseconds(),
+                               .preserve_ordering = batching.preserve_ordering()};
+  }
+  config.version_policy = to_version_policy(proto);
+  config.graph_optimization_level = proto.optimization().graph().level();
+  for (const auto& [key, value] : proto.parameters())
+    config.parameters.emplace(key, value.string_value());
+  config.metric_tags.insert(proto.metric_tags().begin(), proto.metric_tags().end());
+  config.message =
+      std::make_shared<const ModelConfig::Message>(ModelConfig::Message{std::move(proto)});
+  return config;
+}
+
+const ModelTensor* ModelConfig::find_input(std::string_view input) const {
+  return find_tensor(inputs, input);
+}
+
+const ModelTensor* ModelConfig::find_output(std::string_view output) const {
+  return find_tensor(outputs, output);
+}
+
+Result<ModelConfig> parse_model_config(std::string_view text, std::string_view source,
+                                       std::string_view model_name) {
+  NESO_TRY(inference::ModelConfig proto, read_config_text(text, source));
+  NESO_TRY_VOID(check_model_name(proto, model_name));
+  if (proto.name().empty()) proto.set_name(std::string(model_name));
+  NESO_TRY_VOID(check_config(proto));
+  std::vector<std::string> not_honoured = fields_without_effect(proto);
+  ModelConfig config = to_model_config(std::move(proto));
+  config.not_honoured = std::move(not_honoured);
+  return config;
+}
+
+Result<ModelConfig> load_model_config(const std::filesystem::path& config_pbtxt,
+                                      std::string_view model_name) {
+  auto text = read_file(config_pbtxt, kMaxFileBytes);
+  if (!text && text.error().code != ErrorCode::NotFound) return std::move(text).error();
+  return parse_model_config(text ? *text : std::string(), config_pbtxt.string(), model_name);
+}
+
+}  // namespace neso

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which fields of config.pbtxt this build acts on. Everything else that a file sets is told to its
+// author: a setting must not be dropped in silence.
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <span>
+
+#include "config/model_config_message.h"
+
+namespace neso {
+namespace {
+
+namespace pb = google::protobuf;
+
+// Acted on, with all that is below them. Sorted.
+constexpr std::string_view kHonoured[] = {
+    "backend",
+    "default_model_filename",
+    "dynamic_batching.max_queue_delay_microseconds",
+    "dynamic_batching.preferred_batch_size",
+    "input.allow_ragged_batch",
+    "input.data_type",
+    "input.dims",
+    "input.format",  // only checked, in Triton, too
+    "input.name",
+    "input.optional",
+    "input.reshape",
+    "instance_group.count",
+    "instance_group.gpus",
+    "instance_group.kind",
+    "instance_group.name",
+    "max_batch_size",
+    "metric_tags",
+    "name",
+    "optimization.graph.level",
+    "output.data_type",
+    "output.dims",
+    "output.label_filename",
+    "output.name",
+    "output.reshape",
+    "parameters",
+    "platform",
+    "version_policy",
+};
+// Messages that are looked into: they hold honoured fields, or say nothing as long as all their
+// fields are unset.
+constexpr std::string_view kOpened[] = {
+    "dynamic_batching",
+    "input",
+    "instance_group",
+    "model_transaction_policy",
+    "optimization",
+    "optimization.graph",
+    "optimization.input_pinned_memory",
+    "optimization.output_pinned_memory",
+    "output",
+    "response_cache",
+};
+
+bool contains(std::span<const std::string_view> sorted, const std::string& path) {
+  return std::binary_search(sorted.begin(), sorted.end(), path);
+}
+
+void collect(const pb::Message& message, const std::string& prefix, std::set<std::string>& paths) {
+  const pb::Reflection& reflection = *message.GetReflection();
+  std::vector<const pb::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const pb::FieldDescriptor* field : fields) {
+    const std::string path = prefix + field->name();
+    if (contains(kHonoured, path)) continue;
+    if (!contains(kOpened, path)) {
+      paths.insert(path);
+    } else if (field->is_repeated()) {
+      for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+        collect(reflection.GetRepeatedMessage(message, field, i), path + '.', paths);
+      }
+    } else {
+      collect(reflection.GetMessage(message, field), path + '.', paths);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> fields_without_effect(const inference::ModelConfig& config) {
+  static_assert(std::is_sorted(std::begin(kHonoured), std::end(kHonoured)));
+  static_assert(std::is_sorted(std::begin(kOpened), std::end(kOpened)));
+  std::set<std::string> paths;
+  collect(config, "", paths);
+  return {paths.begin(), paths.end()};
+}
+
+}  // namespace neso

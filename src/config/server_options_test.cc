@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/server_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <sstream>
+
+#include "base/file.h"
+
+namespace neso {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+using Outcome = ParsedOptions::Outcome;
+
+ServerCommand parse(const std::vector<const char*>& words,
+                    const std::map<std::string, std::string>& variables = {}) {
+  return parse_server_options("/opt/tritonserver", "tritonserver", words,
+                              [&](const std::string& name) -> std::optional<std::string> {
+                                const auto found = variables.find(name);
+                                if (found == variables.end()) return std::nullopt;
+                                return found->second;
+                              });
+}
+
+ServerOptions options(const std::vector<const char*>& words) {
+  ServerCommand command = parse(words);
+  EXPECT_EQ(command.outcome, Outcome::Run) << command.text;
+  return command.options;
+}
+
+std::string complaint(const std::vector<const char*>& words) {
+  const ServerCommand command = parse(words);
+  EXPECT_EQ(command.outcome, Outcome::UsageError);
+  return command.text;
+}
+
+std::string read_data(const std::string& path) {
+  const auto text = read_file(std::filesystem::path(NESO_SOURCE_DIR) / path, size_t{1} << 20);
+  EXPECT_TRUE(text) << path;
+  return text ? *text : "";
+}
+
+TEST(ServerOptions, HasTritonsDefaults) {
+  const ServerOptions o = options({});
+  EXPECT_EQ(o.id, "triton");
+  EXPECT_EQ(o.exit_timeout_secs, 30);
+  EXPECT_EQ(o.http_port, 8000);
+  EXPECT_EQ(o.grpc_port, 8001);
+  EXPECT_EQ(o.metrics_port, 8002);
+  EXPECT_EQ(o.metrics_address, "0.0.0.0");
+  EXPECT_EQ(o.http_max_input_size, 67108864u);
+  EXPECT_EQ(o.default_max_batch_size, 4);
+  EXPECT_EQ(o.model_control_mode, "none");
+  EXPECT_TRUE(o.auto_complete_config && o.exit_on_error && o.strict_readiness);
+  EXPECT_THAT(o.model_repositories, IsEmpty());  // refused later, in Triton's words
+  EXPECT_THAT(o.notes, IsEmpty());
+}
+
+TEST(ServerOptions, ReadsTheOptionsOfAUsualStart) {
+  const ServerOptions o =
+      options({"--model-repository=/b", "--model-store", "/a", "--model-repository=/b", "--id=x",
+               "--http-port=0", "--http-address=127.0.0.1", "--allow-grpc=false",
+               "--log-verbose=true", "--log-format=ISO8601", "--log-info=0", "--exit-timeout-secs",
+               "5", "--onnxruntime-library=/lib/ort.so"});
+  EXPECT_THAT(o.model_repositories, ElementsAre("/a", "/b"));
+  EXPECT_EQ(o.id, "x");
+  EXPECT_EQ(o.http_port, 0);
+  EXPECT_EQ(o.metrics_address, "127.0.0.1");
+  EXPECT_FALSE(o.allow_grpc);
+  EXPECT_EQ(o.log.verbose_level, 1);
+  EXPECT_EQ(o.log.format, LogFormat::Iso8601);
+  EXPECT_FALSE(o.log.info);
+  EXPECT_EQ(o.exit_timeout_secs, 5);
+  EXPECT_EQ(o.onnx_runtime_library, "/lib/ort.so");
+  EXPECT_THAT(o.notes, IsEmpty());  // no gRPC is what happens anyway
+}
+
+TEST(ServerOptions, FlagsComeBeforeVariables) {
+  const ServerCommand command =
+      parse({"--http-port=1"},
+            {{"NESO_HTTP_PORT", "2"}, {"NESO_METRICS_PORT", "3"}, {"NESO_MODEL_REPOSITORY", "/m"}});
+  EXPECT_EQ(command.options.http_port, 1);
+  EXPECT_EQ(command.options.metrics_port, 3);
+  EXPECT_THAT(command.options.model_repositories, ElementsAre("/m"));
+  EXPECT_THAT(
+      parse({"--model-store=/s"}, {{"NESO_MODEL_REPOSITORY", "/m"}}).options.model_repositories,
+      ElementsAre("/s"));
+}
+
+// Every option of the real server's --help, as recorded, with its kind of value and in its section.
+TEST(ServerOptions, KnowsEveryOptionOfTriton) {
+  const std::string help = parse({"--help"}).text;
+  std::istringstream lines(read_data("tests/data/config/triton_options.tsv"));
+  std::string line;
+  std::getline(lines, line);  // headings
+  int count = 0;
+  while (std::getline(lines, line)) {
+    const std::string section = line.substr(0, line.find('\t'));
+    const std::string option = line.substr(line.find('\t') + 1);
+    size_t start = 0;
+    if (!section.empty()) {
+      start = help.find("\n" + section + ":\n");
+      ASSERT_NE(start, std::string::npos) << section;
+    }
+    const size_t end = std::min(help.find("\n\n", start), help.size());
+    EXPECT_THAT(help.substr(start, end - start), HasSubstr("\n  " + option + "\n\t")) << section;
+    ++count;
+  }
+  EXPECT_EQ(count, 81);
+}
+
+TEST(ServerOptions, ComplainsAsTritonDoes) {
+  EXPECT_THAT(complaint({"--http-prot=1"}),
+              StartsWith("/opt/tritonserver: unrecognized option '--http-prot=1'\nUsage: "
+                         "tritonserver [options]\n"));
+  EXPECT_THAT(complaint({"--http-prot=1"}), EndsWith("did you mean --http-port?\n"));
+  EXPECT_THAT(complaint({"--exit=1"}), HasSubstr("option '--exit=1' is ambiguous; possibilities: "
+                                                 "'--exit-timeout-secs' '--exit-on-error'\n"));
+  EXPECT_THAT(complaint({"stray"}), EndsWith("\nUnexpected argument: stray\n"));
+}
+
+struct BadValue {
+  const char* word;
+  const char* sentence;
+};
+
+TEST(ServerOptions, RefusesBadValuesWithTritonsSentences) {
+  const BadValue kCases[] = {
+      {"--http-port=abc", "Invalid option value. Got abc"},
+      {"--http-port=70000", "Provided option value is out of bound. Got 70000"},
+      {"--http-port=-1", "Provided option value is out of bound. Got -1"},
+      {"--metrics-port=65536", "Provided option value is out of bound. Got 65536"},
+      {"--allow-http=maybe", "invalid value for bool option: maybe"},
+      {"--log-verbose=abc", "Invalid option value. Got abc"},
+      {"--log-format=x", "invalid argument for --log-format"},
+      {"--model-control-mode=weird", "invalid argument for --model-control-mode"},
+      {"--model-control-mode=poll", "--model-control-mode=poll is not supported yet; use none"},
+      {"--model-control-mode=EXPLICIT",
+       "--model-control-mode=explicit is not supported yet; use none"},
+      {"--model-config-name=", "Error: empty argument for --model-config-name"},
+      {"--model-config-name=../x", "not a path. Got ../x"},
+      {"--model-load-thread-count=0", "out of bound. Got 0"},
+      {"--model-repository=s3://bucket/models", "s3:// repositories are not supported yet"},
+      {"--http-max-input-size=0", "Error: --http-max-input-size must be greater than 0."},
+      {"--http-max-input-size=-5", "Error: --http-max-input-size must be greater than 0."},
+      {"--http-restricted-api=abc",
+       "--http-restricted-api option format is '<config name>:<setting>=<value>'. Got abc"},
+      {"--http-restricted-api=health:k=v", "restricting HTTP APIs is not supported yet"},
+      {"--grpc-infer-response-compression-level=x",
+       "invalid argument for --grpc-infer-response-compression-level"},
+      {"--grpc-infer-thread-count=1", "out of bound. Got 1, expected 2 to 128"},
+      {"--backend-config=foo",
+       "--backend-config option format is '<backend name>,<setting>=<value>'. Got foo"},
+      {"--backend-config=,a=b", "No backend specified. --backend-config option format is"},
+      {"--backend-config=onnxruntime,default-max-batch-size=many",
+       "Invalid option value. Got many"},
+      {"--cache-config=a=b", "No cache specified. --cache-config option format is"},
+      {"--trace-config=a",
+       "--trace-config option format is '<trace mode>,<setting>=<value>'. Got a"},
+      {"--trace-config=zipkin,a=b", "invalid value for trace mode option: zipkin."},
+      {"--metrics-config=a", "--metrics-config option format is <setting>=<value>. Got a"},
+      {"--metrics-interval-ms=x", "Invalid option value. Got x"},
+      {"--host-policy=x",
+       "--host-policy option format is '<policy name>,<setting>=<value>'. Got x"},
+      {"--rate-limit=foo", "invalid argument for --rate-limit"},
+      {"--rate-limit-resource=a",
+       "--rate-limit-resource option format is '<resource_name>:<count>:<device>' or"},
+      {"--cuda-memory-pool-byte-size=abc", "requires format <first>:<second>. Found: abc"},
+      {"--cuda-memory-pool-byte-size=a:1", "Invalid option value. Got a"},
+      {"--sagemaker-safe-port-range=80", "requires format <first>-<second>. Found: 80"},
+      {"--model-load-gpu-limit=0:1.5", "out of bound. Got 1.5"},
+      {"--trace-level=loud", "invalid argument for --trace-level: loud"},
+  };
+  for (const BadValue& bad : kCases) {
+    const std::string word(bad.word);
+    const std::string text = complaint({bad.word});
+    EXPECT_THAT(text, HasSubstr("\nBad option: \"" + word.substr(0, word.find('=')) + "\".\n"))
+        << word;
+    EXPECT_THAT(text, HasSubstr(bad.sentence)) << word;
+  }
+}
+
+TEST(ServerOptions, RefusesTwoServersOnOnePort) {
+  EXPECT_THAT(complaint({"--http-port=9000", "--grpc-port=9000"}),
+              EndsWith("\nThe server cannot listen to HTTP requests and GRPC requests at the same "
+                       "address and port "
+                       "0.0.0.0:9000\n"));
+  EXPECT_THAT(complaint({"--http-port=8002"}), HasSubstr("HTTP requests and metrics requests"));
+  options({"--http-port=0", "--metrics-port=0", "--grpc-port=0"});  // any free port each
+  options({"--http-port=8002", "--allow-metrics=false"});           // nobody else there
+  options({"--http-port=8002", "--metrics-address=127.0.0.2"});     // another address
+}
+
+TEST(ServerOptions, LoadModelNeedsTheExplicitMode) {
+  EXPECT_THAT(complaint({"--load-model=bert"}),
+              EndsWith("\nError: Use of '--load-model' requires setting "
+                       "'--model-control-mode=explicit' as well.\n"));
+}
+
+TEST(ServerOptions, StrictModelConfigIsDeprecated) {
+  const ServerOptions lenient = options({"--strict-model-config=false"});
+  EXPECT_TRUE(lenient.auto_complete_config);
+  EXPECT_THAT(lenient.warnings,
+              ElementsAre("Warning: '--strict-model-config' has been deprecated! Please use "
+                          "'--disable-auto-complete-config' instead."));
+  EXPECT_FALSE(options({"--strict-model-config=true"}).auto_complete_config);
+  EXPECT_FALSE(options({"--disable-auto-complete-config"}).auto_complete_config);
+  const ServerOptions both =
+      options({"--disable-auto-complete-config", "--strict-model-config=false"});
+  EXPECT_FALSE(both.auto_complete_config);
+  EXPECT_THAT(
+      both.warnings,
+      Contains(HasSubstr("Overriding deprecated '--strict-model-config' from False to True")));
+  EXPECT_THAT(complaint({"--strict-model-config=false", "--http-port=x"}),
+              StartsWith("Warning: '--strict-model-config' has been deprecated!"));
+}
+
+TEST(ServerOptions, OldCacheAndTraceOptionsAreDeprecated) {
+  EXPECT_THAT(options({"--response-cache-byte-size=1048576"}).warnings,
+              ElementsAre(EndsWith("'--cache-config=local,size=1048576'")));
+  EXPECT_THAT(complaint({"--response-cache-byte-size=1", "--cache-config=local,size=1"}),
+              HasSubstr("\nError: Incompatible flags --response-cache-byte-size and --cache-config "
+                        "both provided."));
+  EXPECT_THAT(options({"--trace-rate=5"}).warnings,
+              ElementsAre("Warning: '--trace-rate' has been deprecated and will be removed in "
+                          "future releases. Please "
+                          "use '--trace-config rate=<rate value> instead."));
+}
+
+TEST(ServerOptions, NotesWhatHasNoEffect) {
+  EXPECT_THAT(options({"--grpc-keepalive-time=1", "--cache-config=local,size=1"}).notes,
+              ElementsAre("--grpc-keepalive-time has no effect: gRPC is not served yet",
+                          "--cache-config has no effect: there is no response cache yet"));
+}
+
+TEST(ServerOptions, BackendSettingsFallBackToThoseForAll) {
+  const ServerOptions o =
+      options({"--backend-config=onnxruntime,default-max-batch-size=8", "--backend-config=a=b,c",
+               "--backend-config=onnxruntime,x=1", "--backend-config=onnxruntime,x=2"});
+  EXPECT_EQ(o.default_max_batch_size, 8);
+  EXPECT_EQ(o.backend_setting("onnxruntime", "a"), "b,c");
+  EXPECT_EQ(o.backend_setting("onnxruntime", "x"), "2");
+  EXPECT_EQ(o.backend_setting("neso", "x"), std::nullopt);
+  EXPECT_EQ(options({"--backend-config=default-max-batch-size=0"}).default_max_batch_size, 0);
+}
+
+// docs/options.md is the table; NESO_UPDATE_DOCS=1 config_test writes it anew.
+TEST(ServerOptions, DocumentationIsUpToDate) {
+  const std::string path = "docs/options.md";
+  if (process_environment()("NESO_UPDATE_DOCS")) {
+    ASSERT_TRUE(write_file_atomically(std::filesystem::path(NESO_SOURCE_DIR) / path,
+                                      server_options_markdown()));
+  }
+  EXPECT_EQ(read_data(path), server_options_markdown()) << "run: NESO_UPDATE_DOCS=1 config_test";
+}
+
+}  // namespace
+}  // namespace neso

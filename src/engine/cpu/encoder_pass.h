@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// One chunk through embeddings and all layers, by one thread or by several together. Every value is
+// computed by the same kernel from the same inputs whoever computes it, so the bits depend on
+// neither.
+#pragma once
+
+#include <cstddef>
+
+#include "engine/cpu/attention.h"
+#include "engine/cpu/batch_plan.h"
+#include "engine/cpu/cpu_weights.h"
+#include "engine/cpu/worker_team.h"
+#include "engine/cpu/workspace.h"
+#include "tensor/token_batch.h"
+
+namespace neso {
+
+// Rows that pass through a layer's products at once: enough to use a panel of weights well, few
+// enough to stay in the second-level cache.
+inline constexpr size_t kRowBlock = 128;
+// Members that share few rows split the columns of each product, since reading the weights takes
+// the time; else the rows.
+constexpr bool splits_columns(size_t rows, size_t members) {
+  return members > 1 && rows <= 24 * members;
+}
+
+// Who runs this pass. Several members share one chunk and meet at the barrier.
+struct PassMember {
+  size_t index = 0;
+  size_t count = 1;
+  Barrier* barrier = nullptr;  // null when count is 1
+};
+
+class EncoderPass {
+ public:
+  // `shared` is the same for all members and `own` is not; a lone member may pass one workspace for
+  // both. Both have room for the chunk.
+  EncoderPass(const CpuWeights& weights, const TokenBatch& batch, const Chunk& chunk,
+              Workspace& shared, Workspace& own, PassMember member);
+
+  // Returns when the states of all rows are computed, by all members.
+  void run();
+
+  // [chunk.rows(), padded(hidden)]
+  float* states() const { return states_; }
+
+ private:
+  // This member's part of something: begin .. end.
+  struct Range {
+    size_t begin = 0;
+    size_t end = 0;
+  };
+  Range share(size_t size) const;
+  void meet() const;
+  void embed();
+  void attend();
+  void normalize(const NormWeights& norm, Range rows);
+  void multiply(const PackedLinear& linear, const Product& operands) const;
+  void queries_keys_values(const LayerWeights& layer);
+  void after_attention(const LayerWeights& layer, Range rows);
+
+  const CpuWeights& weights_;
+  const TokenBatch& batch_;
+  const Chunk& chunk_;
+  PassMember member_;
+  bool split_columns_;
+  size_t row_;      // leading dimension of [rows, hidden]
+  size_t qkv_row_;  // and of [rows, 3 hidden]
+  Range rows_;      // that this member computes: all of them when columns are split
+  float* states_;
+  float* qkv_;
+  float* context_;
+  float* sums_;
+  float* inner_;
+  Attention attention_;
+};
+
+}  // namespace neso

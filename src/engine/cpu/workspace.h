@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The activations of one member of a team: one allocation that grows to the largest chunk seen.
+// What it holds between two passes means nothing, and no pass reads what it has not written.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/result.h"
+#include "checkpoint/architecture.h"
+#include "engine/cpu/float_buffer.h"
+
+namespace neso {
+
+struct WorkspaceSize {
+  size_t rows = 0;
+  size_t longest = 0;  // tokens of a sequence
+};
+
+class Workspace {
+ public:
+  // Makes room. Afterwards the parts below are as large as their comments say.
+  Result<> reserve(const Architecture& architecture, const WorkspaceSize& size);
+
+  float* states() const { return states_; }    // [rows, padded(hidden)]
+  float* qkv() const { return qkv_; }          // [rows, padded(3 hidden)]
+  float* context() const { return context_; }  // [rows, padded(hidden)]
+  float* sums() const { return sums_; }        // [rows, padded(hidden)]: before a norm
+  float* inner() const { return inner_; }      // [min(rows, kRowBlock), padded(intermediate)]
+  std::span<float> attention() const { return attention_; }
+  size_t longest() const { return size_.longest; }
+
+  // All of it, for tests.
+  std::span<float> memory() { return memory_.span(); }
+
+ private:
+  WorkspaceSize size_;
+  FloatBuffer memory_;
+  float* states_ = nullptr;
+  float* qkv_ = nullptr;
+  float* context_ = nullptr;
+  float* sums_ = nullptr;
+  float* inner_ = nullptr;
+  std::span<float> attention_;
+};
+
+}  // namespace neso

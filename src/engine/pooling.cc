@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pooling.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "base/check.h"
+
+namespace neso {
+namespace {
+
+using States = std::span<const float>;
+
+// out[c] += weight * row[c]
+void accumulate(std::span<const float> row, float weight, std::span<float> out) {
+  for (size_t c = 0; c < out.size(); ++c) out[c] += weight * row[c];
+}
+
+void divide(std::span<float> values, float divisor) {
+  for (float& value : values) value /= divisor;
+}
+
+void pool_sum(States states, std::span<float> out) {
+  const size_t hidden = out.size();
+  std::ranges::fill(out, 0.0F);
+  for (size_t at = 0; at < states.size(); at += hidden)
+    accumulate(states.subspan(at, hidden), 1.0F, out);
+}
+
+void pool_weighted_mean(States states, std::span<float> out) {
+  const size_t hidden = out.size();
+  std::ranges::fill(out, 0.0F);
+  float position = 0;
+  float sum = 0;
+  for (size_t at = 0; at < states.size(); at += hidden) {
+    position += 1;
+    sum += position;
+    accumulate(states.subspan(at, hidden), position, out);
+  }
+  divide(out, sum);
+}
+
+void pool_max(States states, std::span<float> out) {
+  const size_t hidden = out.size();
+  std::ranges::copy(states.first(hidden), out.begin());
+  for (size_t at = hidden; at < states.size(); at += hidden) {
+    const auto row = states.subspan(at, hidden);
+    // A NaN wins, so that it is seen.
+    for (size_t c = 0; c < hidden; ++c)
+      out[c] = out[c] >= row[c] || out[c] != out[c] ? out[c] : row[c];
+  }
+}
+
+void pool(States states, PoolingMode mode, std::span<float> out) {
+  const auto tokens = static_cast<float>(states.size() / out.size());
+  switch (mode) {
+    case PoolingMode::Cls:
+      std::ranges::copy(states.first(out.size()), out.begin());
+      return;
+    case PoolingMode::Max:
+      return pool_max(states, out);
+    case PoolingMode::Mean:
+      pool_sum(states, out);
+      return divide(out, tokens);
+    case PoolingMode::MeanSqrtLength:
+      pool_sum(states, out);
+      return divide(out, std::sqrt(tokens));
+    case PoolingMode::WeightedMean:
+      return pool_weighted_mean(states, out);
+    case PoolingMode::LastToken:
+      std::ranges::copy(states.last(out.size()), out.begin());
+      return;
+  }
+}
+
+}  // namespace
+
+void pool_sequence(std::span<const float> states, size_t hidden, const PoolingSpec& spec,
+                   std::span<float> out) {
+  NESO_CHECK(hidden > 0 && !states.empty() && states.size() % hidden == 0);
+  NESO_CHECK(out.size() == spec.width(hidden));
+  for (size_t i = 0; i < spec.modes.size(); ++i)
+    pool(states, spec.modes[i], out.subspan(i * hidden, hidden));
+}
+
+void normalize_l2(std::span<float> vector) {
+  // In double, where the square of no float overflows or vanishes.
+  double squares = 0;
+  for (const float value : vector)
+    squares += static_cast<double>(value) * static_cast<double>(value);
+  constexpr double kSmallest = 1e-12;
+  divide(vector, static_cast<float>(std::max(std::sqrt(squares), kSmallest)));
+}
+
+std::span<float> finish_vector(std::span<float> pooled, size_t dimensions, bool normalize) {
+  NESO_CHECK(dimensions <= pooled.size());
+  const std::span<float> served = dimensions == 0 ? pooled : pooled.first(dimensions);
+  if (normalize) normalize_l2(served);
+  return served;
+}
+
+bool all_finite(std::span<const float> values) {
+  constexpr uint32_t kExponent = 0x7f800000;  // all ones in infinities and NaNs
+  uint32_t bad = 0;
+  for (const float value : values)
+    bad |= (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1U : 0U;
+  return bad == 0;
+}
+
+}  // namespace neso

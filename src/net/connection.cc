@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/connection.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "net/io_thread.h"
+#include "net/request_parser.h"
+#include "net/response_queue.h"
+
+namespace neso::net {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+constexpr Clock::time_point kNever = Clock::time_point::max();
+
+// Requests of one connection that may wait for their answers; the next one is left in the socket.
+constexpr size_t kMaxPipelined = 16;
+// An input buffer that grew beyond this for one long head is given back.
+constexpr size_t kKeptInputBytes = 4 * 1024;
+// A refused client may go on sending for this many linger_timeouts in all.
+constexpr int kLingerRounds = 6;
+
+constexpr std::string_view kAllowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+bool is_not_ready(error_code error) {
+  return error == asio::error::would_block || error == asio::error::try_again;
+}
+
+RequestLimits request_limits(const HttpServerOptions& options) {
+  return {{options.max_header_bytes, options.max_headers, options.max_target_bytes},
+          options.max_body_bytes,
+          options.max_chunks,
+          options.body_limit_hint};
+}
+
+// Marks the connection whose handler runs, also when the handler throws.
+class Dispatching {
+ public:
+  Dispatching(IoThread& thread, Connection* connection) : thread_(thread) {
+    thread_.dispatching() = connection;
+  }
+  ~Dispatching() { thread_.dispatching() = nullptr; }
+
+ private:
+  IoThread& thread_;
+};
+
+class SocketConnection final : public Connection,
+                               public std::enable_shared_from_this<SocketConnection> {
+ public:
+  SocketConnection(ServerState& server, IoThread& thread, const AcceptedSocket& socket)
+      : server_(server),
+        thread_(thread),
+        peer_(socket.peer()),
+        socket_(thread.context(), tcp::v4(), socket.descriptor()),  // the family is never asked for
+        timer_(thread.context()),
+        parser_(request_limits(server.options)) {
+    error_code ignored;
+    socket_.non_blocking(true, ignored);
+    thread_.add(this);
+  }
+  ~SocketConnection() override { close(); }
+
+  void start(Refusal refusal) {
+    if (refusal) refuse(std::move(refusal));
+    proceed();
+  }
+
+  void answer(uint64_t number, Result<HttpResponse> response) override {
+    if (closed_) return;
+    if (response) {
+      answers_.answer(number, *std::move(response));
+    } else {
+      answers_.answer(number, own_answer({500, response.error().message}));
+    }
+    if (thread_.dispatching() != this) proceed();  // else the dispatching proceed() goes on
+  }
+
+  void drain() override {
+    restart_read_deadline();
+    proceed();
+  }
+
+ private:
+  // What the connection waits for from its peer; each has its own time-out.
+  enum class Phase { Idle, Head, Body, Linger, None };
+
+  void proceed(std::string_view fresh = {});
+  void take_input(std::string_view fresh);
+  size_t parse(std::string_view bytes);
+  void dispatch(ParsedRequest parsed);
+  void refuse(Refusal refusal);
+  HttpResponse own_answer(const Refusal& refusal);
+  bool flush();
+  void finish();
+  void close();
+
+  bool wants_requests() const {
+    return !refused_ && !end_of_input_ && !last_request_read_ && !answers_.closing();
+  }
+  bool can_take_request() const {
+    return wants_requests() && answers_.requests() < kMaxPipelined &&
+           answers_.request_bytes() <= server_.options.max_body_bytes;
+  }
+  // Nothing is expected behind a request that asked to close, but the end tells that the client may
+  // be gone.
+  bool watches_for_end() const { return last_request_read_ && !end_of_input_ && !input_ignored_; }
+  // Nothing of a request has come that is not dispatched yet.
+  bool between_requests() const { return input_.empty() && !parser_.in_body(); }
+
+  void on_readable(error_code error);
+  void on_end_of_input();
+  void probe_peer();
+  void on_writable(error_code error);
+  void on_socket_error(error_code error);
+  void on_timer(error_code error);
+  void wait_for_input();
+  void wait_for_socket_error();
+
+  Phase phase() const;
+  void update_read_deadline();
+  void restart_read_deadline();
+  void on_read_timeout();
+  void arm_timer();
+
+  // A completion handler that keeps the connection alive. Nothing that goes wrong in one connection
+  // may reach another.
+  template <void (SocketConnection::*member)(error_code)>
+  auto handler() {
+    return [self = shared_from_this()](error_code error) {
+      if (self->closed_) return;
+      try {
+        ((*self).*member)(error);
+      } catch (const std::exception& exception) {
+        log_error("closing the connection of {}: {}", self->peer_, exception.what());
+        self->close();
+      }
+    };
+  }
+
+  ServerState& server_;
+  IoThread& thread_;
+  const std::string peer_;
+  tcp::socket socket_;
+  asio::steady_timer timer_;
+  RequestParser parser_;
+  ResponseQueue answers_;
+  std::string
+      input_;  // received, not yet consumed: part of a head, or requests beyond kMaxPipelined
+  std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
+
+  bool last_request_read_ = false;  // it asked to close
+  bool refused_ = false;            // what comes is not read as requests any more
+  bool end_of_input_ = false;
+  bool input_ignored_ = false;  // bytes came behind the last request
+  bool lingering_ = false;
+  bool closed_ = false;
+  bool waiting_for_input_ = false;
+  bool waiting_for_output_ = false;
+  bool waiting_for_error_ = false;
+
+  std::vector<std::string_view> views_;
+  std::vector<asio::const_buffer> buffers_;
+
+  Phase read_phase_ = Phase::None;
+  size_t read_phase_request_ = 0;  // requests dispatched when the phase began
+  size_t dispatched_ = 0;
+  size_t window_start_bytes_ = 0;  // parser_.total_bytes() when the body's window began
+  Clock::time_point read_deadline_ = kNever;
+  Clock::time_point write_deadline_ = kNever;
+  Clock::time_point linger_end_ = kNever;
+  Clock::time_point timer_expiry_ = kNever;  // kNever: not armed
+};
+
+// Does whatever can be done now, then waits for what is missing. Every event ends here.
+void SocketConnection::proceed(std::string_view fresh) {
+  if (closed_) return;
+  if (!lingering_) {
+    for (;;) {
+      const size_t before = dispatched_;
+      take_input(std::exchange(fresh, {}));
+      if (!flush()) return;
+      if (dispatched_ == before) break;
+    }
+    const bool finished = answers_.empty() && (answers_.closing() || end_of_input_);
+    // An idle connection that has bytes waiting is one whose next request crossed our decision to
+    // drain.
+    error_code ignored;
+    const bool drained =
+        server_.draining && phase() == Phase::Idle && socket_.available(ignored) == 0;
+    if (finished || drained) {
+      finish();
+      if (closed_) return;
+    }
+  }
+  if (lingering_ || can_take_request() || watches_for_end()) {
+    wait_for_input();
+  } else {
+    wait_for_socket_error();
+  }
+  update_read_deadline();
+  arm_timer();
+}
+
+// Parses what was kept and then `fresh`; keeps what cannot be consumed now.
+void SocketConnection::take_input(std::string_view fresh) {
+  if (input_.empty()) {
+    const size_t used = parse(fresh);
+    input_.assign(fresh.substr(used));
+  } else {
+    input_.append(fresh);
+    input_.erase(0, parse(input_));
+  }
+  if (input_.empty() && input_.capacity() > kKeptInputBytes) std::string().swap(input_);
+}
+
+// Dispatches the requests in `bytes`; returns how many bytes were consumed.
+size_t SocketConnection::parse(std::string_view bytes) {
+  size_t used = 0;
+  while (used < bytes.size() && can_take_request()) {
+    size_t consumed = 0;
+    const auto progress = parser_.feed(bytes.substr(used), consumed);
+    used += consumed;
+    if (progress == RequestParser::Progress::Complete) {
+      dispatch(parser_.take());
+      continue;
+    }
+    if (progress == RequestParser::Progress::Continue) answers_.append_continue();
+    if (progress == RequestParser::Progress::Refused) refuse(parser_.refusal());
+    break;
+  }
+  return used;
+}
+
+void SocketConnection::dispatch(ParsedRequest parsed) {
+  const uint64_t number =
+      answers_.expect({parsed.request.method == "HEAD", parsed.keep_alive, parsed.http_1_0},
+                      parsed.request.body.size());
+  ++dispatched_;
+  last_request_read_ = !parsed.keep_alive;
+  server_.activity.request_begun();
+  parsed.request.peer = peer_;
+  parsed.request.gone = gone_;
+  Respond respond([answers = thread_.answers(), self = weak_from_this(),
+                   number](Result<HttpResponse> response) {
+    answers->push(self, number, std::move(response));
+  });
+  const Dispatching dispatching(thread_, this);
+  server_.handler(std::move(parsed.request), std::move(respond));
+}
+
+void SocketConnection::refuse(Refusal refusal) {
+  refused_ = true;
+  server_.refusals.note(server_.options.name, peer_, refusal);
+  server_.activity.request_begun();
+  const uint64_t number = answers_.expect({.keep_alive = false}, 0);
+  answers_.answer(number, own_answer(refusal));
+}
+
+HttpResponse SocketConnection::own_answer(const Refusal& refusal) {
+  HttpResponse response;
+  response.status = refusal.status;
+  if (refusal.status == 405) response.headers.emplace_back("Allow", kAllowed);
+  if (server_.options.error_body) {
+    response.body = server_.options.error_body(refusal.status, refusal.sentence);
+  } else {
+    response.content_type = "text/plain";
+    response.body = refusal.sentence + "\n";
+  }
+  return response;
+}
+
+// Writes what is ready. False when the connection is closed.
+bool SocketConnection::flush() {
+  if (waiting_for_output_) return true;
+  bool progressed = false;
+  for (;;) {
+    answers_.gather(server_.draining && between_requests(), views_);
+    if (views_.empty()) {
+      write_deadline_ = kNever;
+      return true;
+    }
+    buffers_.clear();
+    for (const std::string_view bytes : views_) buffers_.emplace_back(bytes.data(), bytes.size());
+    error_code error;
+    const size_t bytes = socket_.write_some(buffers_, error);
+    server_.activity.requests_ended(answers_.written(bytes));
+    progressed = progressed || bytes > 0;
+    if (is_not_ready(error)) {
+      if (progressed || write_deadline_ == kNever)
+        write_deadline_ = Clock::now() + server_.options.write_timeout;
+      waiting_for_output_ = true;
+      socket_.async_wait(tcp::socket::wait_write, handler<&SocketConnection::on_writable>());
+      return true;
+    }
+    if (error) {
+      close();
+      return false;
+    }
+  }
+}
+
+// All answers are written and no request follows: say so, and close when the peer has sent nothing
+// that we did not read, else only after it has stopped. Closing over unread bytes makes a reset,
+// which can destroy the last answer before the peer reads it.
+void SocketConnection::finish() {
+  error_code error;
+  const bool unread = refused_ || input_ignored_ || !input_.empty() || socket_.available(error) > 0;
+  if (end_of_input_ || !unread) return close();
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+  if (error) return close();
+  std::string().swap(input_);
+  lingering_ = true;
+  linger_end_ = Clock::now() + kLingerRounds * server_.options.linger_timeout;
+  server_.activity.serving_ended();
+}
+
+void SocketConnection::close() {
+  if (closed_) return;
+  closed_ = true;
+  gone_->store(true);
+  error_code ignored;
+  socket_.close(ignored);
+  timer_.cancel();
+  thread_.remove(this);
+  --thread_.load();
+  server_.activity.requests_ended(answers_.requests());
+  if (!lingering_) server_.activity.serving_ended();
+  server_.activity.connection_closed();
+}
+
+void SocketConnection::wait_for_input() {
+  if (waiting_for_input_) return;
+  waiting_for_input_ = true;
+  socket_.async_wait(tcp::socket::wait_read, handler<&SocketConnection::on_readable>());
+}
+
+void SocketConnection::on_readable(error_code error) {
+  waiting_for_input_ = false;
+  if (error) return close();
+  const std::span<char> scratch = thread_.scratch();
+  const size_t bytes = socket_.read_some(asio::buffer(scratch.data(), scratch.size()), error);
+  if (error == asio::error::eof) {
+    on_end_of_input();
+  } else if (error && !is_not_ready(error)) {
+    return close();
+  }
+  if (lingering_) {
+    restart_read_deadline();
+    return proceed();
+  }
+  if (bytes > 0 && !wants_requests()) {
+    input_ignored_ = true;
+    return proceed();
+  }
+  proceed(std::string_view(scratch.data(), bytes));
+}
+
+void SocketConnection::on_end_of_input() {
+  const bool truncated = wants_requests() && !between_requests();
+  end_of_input_ = true;
+  if (lingering_) return close();
+  if (truncated) refuse(RequestParser::truncated());
+  probe_peer();
+}
+
+// A peer that stopped sending may only have closed its half and still read the answer, or be gone
+// altogether. Bytes tell: every answer starts the same way, so its start can be sent now; a peer
+// that is gone resets the connection for it.
+void SocketConnection::probe_peer() {
+  const std::string_view bytes = answers_.early_bytes();
+  if (bytes.empty()) return;
+  error_code error;
+  const size_t sent = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
+  answers_.written(sent);  // an error shows up in wait_for_socket_error()
+}
+
+void SocketConnection::on_writable(error_code error) {
+  waiting_for_output_ = false;
+  if (error) return close();
+  proceed();
+}
+
+// While nothing is read, only this notices a reset. (It fires for urgent data too, of which HTTP
+// knows nothing.)
+void SocketConnection::wait_for_socket_error() {
+  if (waiting_for_error_ || waiting_for_input_) return;
+  waiting_for_error_ = true;
+  socket_.async_wait(tcp::socket::wait_error, handler<&SocketConnection::on_socket_error>());
+}
+
+void SocketConnection::on_socket_error(error_code) {
+  close();
+}
+
+SocketConnection::Phase SocketConnection::phase() const {
+  if (lingering_) return Phase::Linger;
+  if (!can_take_request()) return Phase::None;
+  if (parser_.in_body()) return Phase::Body;
+  if (!input_.empty() || dispatched_ == 0) return Phase::Head;
+  return answers_.empty() ? Phase::Idle : Phase::None;
+}
+
+void SocketConnection::update_read_deadline() {
+  const Phase now = phase();
+  if (now == read_phase_ && dispatched_ == read_phase_request_) return;
+  read_phase_ = now;
+  read_phase_request_ = dispatched_;
+  restart_read_deadline();
+}
+
+void SocketConnection::restart_read_deadline() {
+  const HttpServerOptions& options = server_.options;
+  const Clock::time_point now = Clock::now();
+  switch (phase()) {
+    case Phase::None:
+      read_deadline_ = kNever;
+      return;
+    case Phase::Idle:
+      read_deadline_ = now + options.idle_timeout;
+      return;
+    case Phase::Head:
+      read_deadline_ =
+          now + (server_.draining ? std::min(options.drain_grace, options.header_timeout)
+                                  : options.header_timeout);
+      return;
+    case Phase::Body:
+      window_start_bytes_ = parser_.total_bytes();
+      read_deadline_ = now + options.body_window;
+      return;
+    case Phase::Linger:
+      read_deadline_ = std::min(now + options.linger_timeout, linger_end_);
+      return;
+  }
+}
+
+void SocketConnection::on_read_timeout() {
+  const HttpServerOptions& options = server_.options;
+  if (read_phase_ == Phase::Body) {
+    const size_t bytes = parser_.total_bytes() - window_start_bytes_;
+    const auto least =
+        options.min_body_bytes_per_second * options.body_window / std::chrono::seconds(1);
+    if (bytes >= static_cast<size_t>(least)) return restart_read_deadline();
+    refuse({408, fmt::format("The request body came slower than {} bytes per second.",
+                             options.min_body_bytes_per_second)});
+    return proceed();
+  }
+  if (read_phase_ == Phase::Head && !between_requests()) {
+    refuse({408, "The request head was not complete in time."});
+    return proceed();
+  }
+  close();  // it asked for nothing, or has its answer
+}
+
+// The timer is set once for the earliest deadline and looks again when it fires: deadlines that
+// move on with every request cost nothing.
+void SocketConnection::arm_timer() {
+  if (closed_) return;
+  const Clock::time_point next = std::min(read_deadline_, write_deadline_);
+  if (next >= timer_expiry_) return;
+  timer_expiry_ = next;
+  timer_.expires_at(next);
+  timer_.async_wait(handler<&SocketConnection::on_timer>());
+}
+
+void SocketConnection::on_timer(error_code error) {
+  if (error) return;  // replaced by an earlier one
+  timer_expiry_ = kNever;
+  const Clock::time_point now = Clock::now();
+  if (write_deadline_ <= now) {
+    error_code ignored;
+    socket_.set_option(tcp::socket::linger(true, 0), ignored);  // what was not taken is dropped now
+    return close();
+  }
+  if (read_deadline_ <= now) on_read_timeout();
+  arm_timer();
+}
+
+}  // namespace
+
+AcceptedSocket::~AcceptedSocket() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void open_connection(ServerState& server, IoThread& thread, AcceptedSocket socket,
+                     Refusal refusal) {
+  std::shared_ptr<SocketConnection> connection;
+  try {
+    connection = std::make_shared<SocketConnection>(server, thread, socket);
+  } catch (const std::exception& error) {  // before it took the descriptor over
+    log_error("cannot serve a connection: {}", error.what());
+    --thread.load();
+    server.activity.serving_ended();
+    server.activity.connection_closed();
+    return;
+  }
+  socket.release();
+  connection->start(std::move(refusal));
+}
+
+}  // namespace neso::net

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/listener.h"
+
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+
+namespace neso::net {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr int kBacklog = 4096;
+constexpr int kMaxAcceptsPerEvent = 64;  // connections that are served already get their turn
+constexpr std::chrono::milliseconds kShortagePause{100};
+constexpr int64_t kShortageLogNs = 60'000'000'000;
+
+std::string text_of(const tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
+                                    : fmt::format("{}:{}", address, endpoint.port());
+}
+
+class SocketListener final : public Listener {
+ public:
+  SocketListener(IoThread& thread, OnSocket on_socket)
+      : on_socket_(std::move(on_socket)), acceptor_(thread.context()), pause_(thread.context()) {}
+
+  Result<> bind(const HttpServerOptions& options);
+
+  uint16_t port() const override { return port_; }
+
+  void accept() override {
+    acceptor_.async_wait(tcp::acceptor::wait_read, [this](error_code error) {
+      if (!error) accept_waiting(kMaxAcceptsPerEvent);
+    });
+  }
+
+  void close() override {
+    pause_.cancel();
+    closing_ = true;
+    accept_waiting(kBacklog);
+    error_code ignored;
+    acceptor_.close(ignored);
+  }
+
+ private:
+  enum class Accepted { Connection, Nothing, Shortage };
+  Accepted accept_one();
+  void accept_waiting(int most);
+  void sit_out_shortage();
+
+  const OnSocket on_socket_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  uint16_t port_ = 0;
+  bool closing_ = false;
+  int64_t next_shortage_line_ns_ = 0;
+};
+
+Result<> SocketListener::bind(const HttpServerOptions& options) {
+  error_code error;
+  const asio::ip::address address = options.address == "localhost"
+                                        ? asio::ip::address_v4::loopback()
+                                        : asio::ip::make_address(options.address, error);
+  if (error) {
+    return invalid_argument(
+        "{}: '{}' is not an IP address to listen on; use for example 0.0.0.0, 127.0.0.1 or ::",
+        options.name, options.address);
+  }
+  const tcp::endpoint endpoint(address, options.port);
+  const auto failed = [&](const char* what) {
+    return internal_error("{}: cannot {} '{}': {}", options.name, what, text_of(endpoint),
+                          error.message());
+  };
+  if (acceptor_.open(endpoint.protocol(), error)) return failed("open a socket for");
+  acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  // Accepted sockets inherit these. TCP_USER_TIMEOUT ends connections whose peer's machine is gone.
+  acceptor_.set_option(tcp::no_delay(true), error);
+  const int listener = acceptor_.native_handle();
+  const auto gone_ms = static_cast<unsigned>(options.write_timeout.count());
+  ::setsockopt(listener, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone_ms, sizeof gone_ms);
+  if (const int on = 1;
+      options.reuse_port && ::setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
+    error = error_code(errno, boost::system::system_category());
+    return failed("share the port of");
+  }
+  acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(kBacklog, error);
+  if (error == asio::error::address_in_use) {
+    return not_ready("Socket '{}' already in use ", text_of(endpoint));
+  }
+  if (error == boost::system::errc::address_not_available) {
+    return invalid_argument("{}: '{}' is not an address of this machine", options.name,
+                            options.address);
+  }
+  if (error == asio::error::access_denied) {
+    return invalid_argument("{}: no permission to listen on '{}'; choose a port above 1023",
+                            options.name, text_of(endpoint));
+  }
+  if (error) return failed("listen on");
+  acceptor_.non_blocking(true, error);
+  port_ = acceptor_.local_endpoint(error).port();
+  return {};
+}
+
+SocketListener::Accepted SocketListener::accept_one() {
+  tcp::endpoint peer;
+  socklen_t size = static_cast<socklen_t>(peer.capacity());
+  const int descriptor =
+      ::accept4(acceptor_.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (descriptor >= 0) {
+    on_socket_(AcceptedSocket(descriptor, text_of(peer)));
+    return Accepted::Connection;
+  }
+  switch (errno) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return Accepted::Shortage;
+    case ECONNABORTED:
+    case EINTR:
+    case EPROTO:
+      return Accepted::Connection;  // that one is gone; there may be others
+    default:
+      return Accepted::Nothing;
+  }
+}
+
+void SocketListener::accept_waiting(int most) {
+  for (int i = 0; i < most; ++i) {
+    switch (accept_one()) {
+      case Accepted::Connection:
+        continue;
+      case Accepted::Shortage:
+        return sit_out_shortage();
+      case Accepted::Nothing:
+        i = most;
+        break;
+    }
+  }
+  if (!closing_) accept();
+}
+
+// The queue stays readable, so waiting for it would spin: look again after a while, when
+// descriptors may be free.
+void SocketListener::sit_out_shortage() {
+  if (closing_) return;
+  if (const int64_t now = system_clock().now_ns(); now >= next_shortage_line_ns_) {
+    next_shortage_line_ns_ = now + kShortageLogNs;
+    log_warning(
+        "port {}: no file descriptors or memory for new connections, they wait; see ulimit -n",
+        port_);
+  }
+  pause_.expires_after(kShortagePause);
+  pause_.async_wait([this](error_code error) {
+    if (!error) accept_waiting(kMaxAcceptsPerEvent);
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> Listener::open(const HttpServerOptions& options, IoThread& thread,
+                                                 OnSocket on_socket) {
+  auto listener = std::make_unique<SocketListener>(thread, std::move(on_socket));
+  NESO_TRY_VOID(listener->bind(options));
+  return std::unique_ptr<Listener>(std::move(listener));
+}
+
+}  // namespace neso::net

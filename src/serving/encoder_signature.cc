@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/encoder_signature.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "serving/token_rows.h"
+
+namespace neso {
+namespace {
+
+const TensorSpec* find(const std::vector<TensorSpec>& specs, const std::string& name) {
+  const auto found = std::ranges::find(specs, name, &TensorSpec::name);
+  return found == specs.end() ? nullptr : &*found;
+}
+
+std::string names_of(const std::vector<TensorSpec>& specs) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : specs) names.push_back(spec.name);
+  std::ranges::sort(names);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Error wrong_type(const ModelConfig& config, const ModelTensor& declared, std::string_view side,
+                 std::string_view provided) {
+  return invalid_argument(
+      "unable to load model '{}', configuration expects datatype {} for {} '{}', model provides {}",
+      config.name, config_name(declared.dtype), side, declared.name, provided);
+}
+
+// Declared dims against the graph's own shape; -1 on either side fits anything.
+Result<> check_dims(const ModelConfig& config, const ModelTensor& declared,
+                    const TensorSpec& spec) {
+  Shape full = declared.reshape.value_or(declared.dims);
+  const bool batches = config.max_batch_size > 0;
+  if (batches && (spec.shape.empty() || spec.shape.front() != -1)) {
+    return invalid_argument(
+        "model '{}', tensor '{}': for the model to support batching the shape should have at least "
+        "1 "
+        "dimension and the first dimension must be -1; but shape expected by the model is {}",
+        config.name, declared.name, shape_text(spec.shape));
+  }
+  if (batches) full.insert(full.begin(), -1);
+  bool fits = full.size() == spec.shape.size();
+  for (size_t i = 0; fits && i < full.size(); ++i) {
+    fits = full[i] == spec.shape[i] || full[i] == -1 || spec.shape[i] == -1;
+  }
+  if (fits) return {};
+  return invalid_argument(
+      "model '{}', tensor '{}': the model expects {} dimensions (shape {}) but the model "
+      "configuration specifies {} dimensions ({}shape {})",
+      config.name, declared.name, spec.shape.size(), shape_text(spec.shape), full.size(),
+      batches ? "an initial batch dimension because max_batch_size > 0 followed by the explicit "
+                "tensor shape, making complete "
+              : "",
+      shape_text(full));
+}
+
+Result<> check_encoder_input(const ModelConfig& config, const ModelTensor& declared,
+                             bool has_tokenizer) {
+  constexpr std::array<std::string_view, 3> kIdInputs = {kInputIds, kAttentionMask, kTokenTypeIds};
+  const bool is_text = declared.name == kTextInput && has_tokenizer;
+  if (!is_text && std::ranges::find(kIdInputs, declared.name) == kIdInputs.end()) {
+    return invalid_argument("unexpected inference input '{}', allowed inputs are: {}{}",
+                            declared.name, fmt::join(kIdInputs, ", "),
+                            has_tokenizer ? ", text" : "");
+  }
+  if (is_text) {
+    if (declared.dtype == DType::Bytes) return {};
+    return wrong_type(config, declared, "input", "TYPE_STRING");
+  }
+  if (declared.dtype != DType::Int64 && declared.dtype != DType::Int32) {
+    return wrong_type(config, declared, "input", "TYPE_INT64");
+  }
+  const size_t rank = declared.dims.size() + (config.max_batch_size > 0 ? 1 : 0);
+  if (rank == 2 || (rank == 1 && config.max_batch_size == 0)) return {};
+  return invalid_argument(
+      "unable to load model '{}', input '{}' is declared with dims {}; it is [ -1 ], one text's "
+      "tokens",
+      config.name, declared.name, shape_text(declared.dims));
+}
+
+// A declared size that the model does not have.
+Error wrong_width(const ModelConfig& config, const ModelTensor& declared, size_t width) {
+  return invalid_argument(
+      "unable to load model '{}', output '{}' is declared with dims {}, but the model's vectors "
+      "have "
+      "{} values; write {} or -1 instead of {}",
+      config.name, declared.name, shape_text(declared.dims), width, width, declared.dims.back());
+}
+
+struct OutputRules {
+  const ModelConfig& config;
+  const EngineInfo& engine;
+  const EncoderSizes& sizes;
+  size_t lead;  // declared dimensions that count texts
+};
+
+Result<OutputSource> source_of(const OutputRules& rules, const ModelTensor& declared) {
+  if (const TensorSpec* spec = find(rules.engine.outputs, declared.name)) {
+    if (spec->dtype != declared.dtype) {
+      return wrong_type(rules.config, declared, "output", config_name(spec->dtype));
+    }
+    NESO_TRY_VOID(check_dims(rules.config, declared, *spec));
+    return OutputSource::Graph;
+  }
+  if (declared.dtype != DType::Fp32) {
+    return wrong_type(rules.config, declared, "output", "TYPE_FP32");
+  }
+  const size_t rank = declared.dims.size() - std::min(rules.lead, declared.dims.size());
+  if (rank != 1 && rank != 2) {
+    return invalid_argument(
+        "unable to load model '{}', output '{}' is declared with dims {}; an encoder answers "
+        "vectors, "
+        "[ {} ], or token states, [ -1, {} ]",
+        rules.config.name, declared.name, shape_text(declared.dims), rules.sizes.width,
+        rules.sizes.hidden);
+  }
+  const size_t width = rank == 1 ? rules.sizes.width : rules.sizes.hidden;
+  const int64_t size = declared.dims.back();
+  if (size != -1 && size != static_cast<int64_t>(width)) {
+    return wrong_width(rules.config, declared, width);
+  }
+  return rank == 1 ? OutputSource::Vector : OutputSource::States;
+}
+
+}  // namespace
+
+Result<EncoderSignature> make_encoder_signature(const ModelConfig& config, const EngineInfo& engine,
+                                                const EncoderSizes& sizes, bool has_tokenizer) {
+  EncoderSignature signature;
+  signature.takes_text = has_tokenizer;
+  signature.graph_inputs = engine.inputs;
+  signature.rules.model = config.name;
+  signature.rules.max_batch_size = config.max_batch_size;
+  for (ModelTensor declared : config.inputs) {
+    NESO_TRY_VOID(check_encoder_input(config, declared, has_tokenizer));
+    if (declared.name == kTextInput) continue;  // taken with or without a declaration
+    declared.optional = declared.name != kInputIds;
+    signature.rules.inputs.push_back(std::move(declared));
+  }
+  const ModelTensor* ids = config.find_input(kInputIds);
+  if (ids == nullptr && !has_tokenizer) {
+    return invalid_argument("unable to load model '{}', its config declares no input 'input_ids'",
+                            config.name);
+  }
+  signature.vectors_per_request =
+      config.max_batch_size == 0 && ids != nullptr && ids->dims.size() == 1;
+  const size_t lead = config.max_batch_size == 0 && !signature.vectors_per_request ? 1 : 0;
+  for (const ModelTensor& declared : config.outputs) {
+    NESO_TRY(const OutputSource source, source_of({config, engine, sizes, lead}, declared));
+    signature.outputs.push_back({declared.name, source});
+    signature.rules.outputs.push_back(declared.name);
+  }
+  return signature;
+}
+
+Result<> check_against_graph(const ModelConfig& config, const EngineInfo& engine) {
+  const auto required = static_cast<size_t>(
+      std::ranges::count_if(config.inputs, [](const ModelTensor& t) { return !t.optional; }));
+  if (engine.inputs.size() < required || engine.inputs.size() > config.inputs.size()) {
+    return invalid_argument(
+        "unable to load model '{}', configuration expects {} inputs, model provides {}",
+        config.name, config.inputs.size(), engine.inputs.size());
+  }
+  const auto check = [&](const ModelTensor& declared, const std::vector<TensorSpec>& specs,
+                         std::string_view side) -> Result<> {
+    const TensorSpec* spec = find(specs, declared.name);
+    if (spec == nullptr) {
+      return invalid_argument("unexpected inference {} '{}', allowed {}s are: {}", side,
+                              declared.name, side, names_of(specs));
+    }
+    if (spec->dtype != declared.dtype) {
+      return wrong_type(config, declared, side, config_name(spec->dtype));
+    }
+    // A scalar has no dimensions to compare; the config cannot say so but with a 1.
+    if (spec->shape.empty() && config.max_batch_size == 0 && declared.dims == Shape{1}) return {};
+    return check_dims(config, declared, *spec);
+  };
+  for (const ModelTensor& input : config.inputs) {
+    NESO_TRY_VOID(check(input, engine.inputs, "input"));
+  }
+  for (const ModelTensor& output : config.outputs) {
+    NESO_TRY_VOID(check(output, engine.outputs, "output"));
+  }
+  return {};
+}
+
+}  // namespace neso

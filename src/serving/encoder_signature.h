@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the inputs and outputs that an encoder's config declares map to what the engine computes:
+// decided and checked once, at load. Pure.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "config/model_config.h"
+#include "engine/engine.h"
+#include "serving/request_checks.h"
+
+namespace neso {
+
+inline constexpr const char* kTextInput = "text";
+
+// Where a declared output comes from.
+enum class OutputSource {
+  Vector,  // pooled: one row a text
+  States,  // token states, padded with zeros: [texts, tokens, hidden]
+  Graph,   // the graph's output of that name, as it is
+};
+
+struct EncoderOutput {
+  std::string name;
+  OutputSource source = OutputSource::Vector;
+};
+
+struct EncoderSignature {
+  RequestRules rules;       // the declared inputs, optional where one can be derived
+  bool takes_text = false;  // there is a tokenizer
+  std::vector<EncoderOutput> outputs;
+  std::vector<TensorSpec> graph_inputs;  // to fill when a Graph output is wanted
+  bool vectors_per_request =
+      false;  // ids are declared without a batch dimension: one text, [width]
+};
+
+struct EncoderSizes {
+  size_t width = 0;   // of the vectors that are served
+  size_t hidden = 0;  // of a token state
+};
+
+// Refuses, in a sentence that goes into the repository index: an input that no encoder has, types
+// and sizes other than the model's.
+Result<EncoderSignature> make_encoder_signature(const ModelConfig& config, const EngineInfo& engine,
+                                                const EncoderSizes& sizes, bool has_tokenizer);
+
+// For all other models: every declared tensor against the graph's, in the words of Triton's ONNX
+// Runtime backend.
+Result<> check_against_graph(const ModelConfig& config, const EngineInfo& engine);
+
+}  // namespace neso

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// One live version of a model: its config, what it makes of requests, and the scheduler that runs
+// them. Made by model_loader.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/completion.h"
+#include "config/model_config.h"
+#include "engine/engine.h"
+#include "serving/infer_plan.h"
+#include "serving/requests.h"
+#include "serving/scheduler.h"
+#include "serving/statistics.h"
+
+namespace neso {
+
+struct ModelParts {
+  std::string name;
+  int64_t version = 0;
+  ModelConfig config;  // completed
+  EngineInfo engine;
+  std::variant<TensorModel, EncoderModel> kind;
+  std::shared_ptr<StatisticsRecorder> recorder;
+  std::unique_ptr<Scheduler> scheduler;
+};
+
+// Every method from any thread; the last reference goes away on a thread that is no engine's.
+class Model {
+ public:
+  explicit Model(ModelParts parts) : parts_(std::move(parts)) {}
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const std::string& name() const { return parts_.name; }
+  int64_t version() const { return parts_.version; }
+  const ModelConfig& config() const { return parts_.config; }
+  const EngineInfo& engine() const { return parts_.engine; }
+  ModelStatistics statistics() const { return parts_.recorder->snapshot(); }
+  // Everything but the versions, which a single one does not know.
+  ModelMetadata metadata() const;
+
+  // Tokenizes and checks on the calling thread; `done` fires there (a refusal) or on an engine's.
+  void infer(InferRequest request, Completion<InferResponse> done);
+  void embed(EmbedRequest request, Completion<EmbedResponse> done);
+
+  // Finishes what was accepted, refuses the rest.
+  void stop() { parts_.scheduler->stop(); }
+
+ private:
+  struct PendingInfer;
+  struct PendingEmbed;
+  const EncoderModel* encoder() const { return std::get_if<EncoderModel>(&parts_.kind); }
+  void finish(PendingInfer& pending, std::vector<Result<JobOutput>> results) const;
+  void finish(PendingEmbed& pending, std::vector<Result<JobOutput>> results) const;
+
+  // Its scheduler goes first: until then its threads use the rest.
+  const ModelParts parts_;
+};
+
+}  // namespace neso

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model::embed: texts to vectors, each text failing alone.
+#include <utility>
+
+#include "base/error.h"
+#include "engine/pooling.h"
+#include "serving/model.h"
+
+namespace neso {
+
+struct Model::PendingEmbed {
+  std::vector<Result<Embedding>> items;  // of each text: its error, or its token counts so far
+  std::vector<size_t> item_of_job;
+  size_t dimensions = 0;
+  bool normalize = false;
+  std::shared_ptr<RequestScope> scope;
+  Completion<EmbedResponse> done;
+};
+
+void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
+  const EncoderModel* model = encoder();
+  if (model == nullptr || !model->text) {
+    done(unsupported("model '{}' takes no texts: {}", parts_.name,
+                     model == nullptr ? "it is no text encoder" : "it has no tokenizer.json"));
+    return;
+  }
+  if (request.dimensions > model->pooled_width) {
+    done(invalid_argument("{} dimensions are asked for, but the vectors of model '{}' have {}",
+                          request.dimensions, parts_.name, model->pooled_width));
+    return;
+  }
+  const auto prompt = model->text->prompt(request.prompt_name);
+  if (!prompt) {
+    done(prompt.error());
+    return;
+  }
+  const auto scope = std::make_shared<RequestScope>(parts_.recorder);
+  const auto pending = std::make_shared<PendingEmbed>();
+  pending->dimensions = request.dimensions != 0 ? request.dimensions : model->width;
+  pending->normalize = request.normalize.value_or(model->normalize);
+  pending->scope = scope;
+  pending->done = std::move(done);
+
+  std::vector<Job> jobs;
+  size_t truncated = 0;
+  for (const std::string& text : request.texts) {
+    auto prepared = model->text->prepare(*prompt, text, request.truncate);
+    if (!prepared) {
+      pending->items.emplace_back(std::move(prepared).error());
+      continue;
+    }
+    truncated += prepared->truncated ? 1 : 0;
+    pending->item_of_job.push_back(pending->items.size());
+    pending->items.emplace_back(Embedding{.values = {},
+                                          .tokens = prepared->sequence.ids.size(),
+                                          .original_tokens = prepared->original_tokens,
+                                          .truncated = prepared->truncated});
+    jobs.push_back(
+        Job{.work = std::move(prepared->sequence), .scope = scope, .gone = request.gone});
+  }
+  if (truncated > 0) parts_.recorder->add_truncated_texts(truncated);
+  auto completions =
+      join_completions(jobs.size(), [this, pending](std::vector<Result<JobOutput>> results) {
+        finish(*pending, std::move(results));
+      });
+  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].done = std::move(completions[i]);
+  if (!jobs.empty()) parts_.scheduler->submit(std::move(jobs));
+}
+
+void Model::finish(PendingEmbed& pending, std::vector<Result<JobOutput>> results) const {
+  size_t good = 0;
+  for (size_t job = 0; job < results.size(); ++job) {
+    Result<Embedding>& item = pending.items[pending.item_of_job[job]];
+    if (results[job]) {
+      auto& pooled = std::get<std::vector<float>>(*results[job]);
+      const auto vector = finish_vector(pooled, pending.dimensions, pending.normalize);
+      pooled.resize(vector.size());
+      item->values = std::move(pooled);
+      ++good;
+      continue;
+    }
+    const Error& error = results[job].error();
+    if (error.code == ErrorCode::Overloaded || error.code == ErrorCode::NotReady ||
+        error.code == ErrorCode::TooLarge) {
+      pending.done(error);  // the queue took none of the texts
+      return;
+    }
+    item = error;
+  }
+  if (good > 0) {
+    pending.scope->succeed(good);
+  } else if (!results.empty()) {
+    pending.scope->fail(failure_reason(results.front().error().code));
+  }
+  pending.done(EmbedResponse{
+      .model = parts_.name, .version = parts_.version, .items = std::move(pending.items)});
+}
+
+}  // namespace neso

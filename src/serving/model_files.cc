@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/model_files.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "checkpoint/encoder_weights.h"
+
+namespace neso {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool exists(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+bool describes_model(const fs::path& folder) {
+  return exists(folder / "config.json") || exists(folder / "modules.json");
+}
+
+bool has_safetensors(const fs::path& folder) {
+  return exists(folder / "model.safetensors") || exists(folder / "model.safetensors.index.json");
+}
+
+// A description in the model folder may belong to weights in the version folder.
+Result<> add_weights(const ModelSource& source, Checkpoint& checkpoint) {
+  const fs::path folder = source.version_folder();
+  if (checkpoint.weights || !has_safetensors(folder) || checkpoint.folder == folder) return {};
+  if (checkpoint.architecture.family.empty()) return {};  // only ONNX Runtime can run it
+  NESO_TRY(checkpoint.weights, open_safetensors(folder));
+  const auto names = encoder_weight_names(checkpoint);
+  if (!names) return names.error();
+  checkpoint.no_weights_reason.clear();
+  return {};
+}
+
+Result<std::optional<Checkpoint>> find_checkpoint(const ModelSource& source) {
+  const fs::path version_folder = source.version_folder();
+  const fs::path* folder = nullptr;
+  if (describes_model(version_folder)) {
+    folder = &version_folder;
+    // Half a description would be read as "no pooling settings, no normalisation": silently wrong.
+    for (const char* file : {"modules.json", "config.json"}) {
+      if (!exists(version_folder / file) && exists(source.model_folder / file)) {
+        return invalid_argument(
+            "{} is in the model folder, but other files that describe the model are in version "
+            "folder {}; keep them together",
+            file, source.version);
+      }
+    }
+  } else if (describes_model(source.model_folder)) {
+    folder = &source.model_folder;
+  }
+  if (folder == nullptr) return std::optional<Checkpoint>();
+  NESO_TRY(Checkpoint checkpoint, open_checkpoint(*folder));
+  NESO_TRY_VOID(add_weights(source, checkpoint));
+  return std::optional<Checkpoint>(std::move(checkpoint));
+}
+
+fs::path find_tokenizer(const ModelSource& source, const std::optional<Checkpoint>& checkpoint) {
+  for (const fs::path& folder : {source.version_folder(), source.model_folder}) {
+    if (exists(folder / "tokenizer.json")) return folder / "tokenizer.json";
+  }
+  return checkpoint ? checkpoint->tokenizer_json : fs::path();
+}
+
+}  // namespace
+
+Result<ModelFiles> find_model_files(const ModelSource& source, const ModelConfig& config) {
+  ModelFiles files;
+  NESO_TRY(files.checkpoint, find_checkpoint(source));
+  files.tokenizer_json = find_tokenizer(source, files.checkpoint);
+
+  std::string file =
+      config.default_model_filename.empty() ? "model.onnx" : config.default_model_filename;
+  // Links may lead anywhere, a model cache is made of them; a name may not.
+  if (fs::path(file).is_absolute() || *fs::path(file).lexically_normal().begin() == "..") {
+    return invalid_argument("default_model_filename '{}' leads out of the version folder", file);
+  }
+  fs::path onnx = source.version_folder() / file;
+  std::error_code error;
+  if (fs::is_directory(onnx, error)) {
+    onnx /= "model.onnx";
+    file += "/model.onnx";
+  }
+  files.candidates.has_onnx = exists(onnx) && onnx.extension() == ".onnx";
+  files.candidates.onnx_file = fmt::format("{}/{}", source.version, file);
+  if (files.candidates.has_onnx) files.onnx_model = onnx;
+  if (files.checkpoint) {
+    files.candidates.has_weights = files.checkpoint->weights != nullptr;
+    files.candidates.no_weights_reason = files.checkpoint->no_weights_reason;
+  }
+  return files;
+}
+
+}  // namespace neso

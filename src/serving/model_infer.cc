@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model::infer: plan, queue, assemble.
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "serving/model.h"
+#include "serving/request_checks.h"
+
+namespace neso {
+
+struct Model::PendingInfer {
+  std::string id;
+  InferPlan plan;
+  std::shared_ptr<RequestScope> scope;
+  Completion<InferResponse> done;
+};
+
+void Model::infer(InferRequest request, Completion<InferResponse> done) {
+  const auto scope = std::make_shared<RequestScope>(parts_.recorder);
+  const EncoderModel* text_model = encoder();
+  auto plan = text_model != nullptr ? plan_encoder(*text_model, request)
+                                    : plan_tensors(std::get<TensorModel>(parts_.kind), request);
+  if (!plan) {
+    done(std::move(plan).error());
+    return;
+  }
+  if (plan->truncated_texts > 0) parts_.recorder->add_truncated_texts(plan->truncated_texts);
+
+  std::vector<JobWork> works = std::move(plan->works);
+  const auto pending = std::make_shared<PendingInfer>(
+      PendingInfer{std::move(request.id), std::move(plan).value(), scope, std::move(done)});
+  auto completions =
+      join_completions(works.size(), [this, pending](std::vector<Result<JobOutput>> results) {
+        finish(*pending, std::move(results));
+      });
+  std::vector<Job> jobs;
+  for (size_t i = 0; i < works.size(); ++i) {
+    Job job{.work = std::move(works[i]), .scope = scope, .gone = request.gone};
+    if (request.timeout_us > 0) {
+      constexpr uint64_t kNever = INT64_MAX / 2;
+      const uint64_t wait_ns = std::min(request.timeout_us, kNever / 1000) * 1000;
+      job.deadline_ns = parts_.recorder->clock().now_ns() + static_cast<int64_t>(wait_ns);
+    }
+    job.done = std::move(completions[i]);
+    jobs.push_back(std::move(job));
+  }
+  parts_.scheduler->submit(std::move(jobs));
+}
+
+void Model::finish(PendingInfer& pending, std::vector<Result<JobOutput>> results) const {
+  std::vector<JobOutput> outputs;
+  outputs.reserve(results.size());
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i]) {
+      outputs.push_back(std::move(results[i]).value());
+      continue;
+    }
+    Error error = std::move(results[i]).error();
+    if (error.code == ErrorCode::Overloaded || error.code == ErrorCode::NotReady) {
+      error.message =
+          request_prefix(pending.id) + error.message;  // the queue's refusals, as Triton's
+    } else if (pending.plan.one_work_per_row && pending.plan.rows > 1 &&
+               failure_reason(error.code) == FailureReason::Backend) {
+      error = error.with_context(fmt::format("row {}", i % pending.plan.rows));
+    }
+    pending.scope->fail(failure_reason(error.code));
+    pending.done(std::move(error));
+    return;
+  }
+  InferResponse response{.model = parts_.name,
+                         .version = parts_.version,
+                         .id = std::move(pending.id),
+                         .outputs = pending.plan.assemble(std::move(outputs))};
+  pending.scope->succeed(pending.plan.rows);
+  pending.done(std::move(response));
+}
+
+}  // namespace neso

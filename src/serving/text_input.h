@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Texts into sequences for the encoder: prompt, tokenizer, limit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "serving/job.h"
+#include "tokenizer/tokenizer.h"
+
+namespace neso {
+
+struct TextSettings {
+  std::string model;      // for sentences
+  size_t max_tokens = 0;  // with specials; 0: no limit
+  std::map<std::string, std::string> prompts = {};
+  std::string default_prompt_name = {};  // empty: none
+};
+
+struct PreparedText {
+  SequenceWork sequence;
+  size_t original_tokens = 0;
+  bool truncated = false;
+};
+
+// Immutable; any thread.
+class TextInput {
+ public:
+  TextInput(std::shared_ptr<const Tokenizer> tokenizer, TextSettings settings);
+
+  // The words to put before a text; empty name: the default prompt, or nothing. An unknown name is
+  // refused with those there are.
+  Result<std::string> prompt(const std::optional<std::string>& name) const;
+
+  // A text that is too long is cut, or refused when `truncate` is false.
+  Result<PreparedText> prepare(std::string_view prompt, std::string_view text, bool truncate) const;
+
+ private:
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  TextSettings settings_;
+};
+
+// A model folder may ask for lower case before the tokenizer. Most such tokenizers fold case
+// themselves, then nothing is to do; one that does not is refused, since its vectors would be
+// wrong.
+Result<> check_lowercase_is_the_tokenizers(const Tokenizer& tokenizer);
+
+}  // namespace neso

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the real program on free ports and talks to it; what the integration tests share."""
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NESO = pathlib.Path(os.environ.get("NESO_BINARY", ROOT / "build/release/neso"))
+MODELS = ROOT / ".deps/models"
+MINILM = MODELS / "all-minilm-l6-v2/1"
+# Models that tests make and that take seconds to make; kept between runs.
+MADE = ROOT / ".deps/test-models"
+START_TIMEOUT_S = 120
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+        self.body = response.read()
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Server:
+    """A running `neso serve` (or `tritonserver`); use it with `with`. Its log is in `log`, line by line."""
+
+    def __init__(self, repository, *options, program=NESO, command=("serve",)):
+        arguments = [str(program), *command, f"--model-repository={repository}", "--http-port=0", "--metrics-port=0"]
+        self.process = subprocess.Popen([*arguments, *options], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.log = []
+        self.http_port = self.metrics_port = None
+        self._started = threading.Event()
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        self._started.wait(START_TIMEOUT_S)
+        if self.metrics_port is None:
+            self.stop()
+            raise AssertionError("the server did not start:\n" + "\n".join(self.log))
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            self.log.append(line.rstrip("\n"))
+            if found := re.search(r"Started (HTTPService|Metrics Service) at [^\"]*:(\d+)", line):
+                if found[1] == "HTTPService":
+                    self.http_port = int(found[2])
+                else:
+                    self.metrics_port = int(found[2])
+                    self._started.set()
+        self._started.set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self, number=signal.SIGTERM, timeout=40):
+        """Ends the server and answers its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("the server did not stop:\n" + "\n".join(self.log)) from None
+        self._reader.join(5)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return self.process.returncode
+
+    def log_text(self):
+        return "\n".join(self.log)
+
+    def request(self, method, path, body=None, headers=None, port=None):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.http_port, timeout=60)
+        try:
+            if isinstance(body, (dict, list)):
+                body = json.dumps(body)
+            connection.request(method, path, body, headers or {})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def infer(self, model, inputs, **members):
+        return self.request("POST", f"/v2/models/{model}/infer", {"inputs": inputs, **members})
+
+    def embed(self, model, texts):
+        """The vectors of texts, by the BYTES input `text`."""
+        answer = self.infer(model, [{"name": "text", "datatype": "BYTES", "shape": [len(texts), 1], "data": texts}])
+        assert answer.status == 200, answer.body
+        (output,) = answer.json()["outputs"]
+        width = output["shape"][1]
+        return [output["data"][i * width:(i + 1) * width] for i in range(len(texts))]
+
+    def metrics(self):
+        return self.request("GET", "/metrics", port=self.metrics_port).body.decode()
+
+
+class TemporaryRepository:
+    """A model repository in a temporary folder: add models, then give `path` to a Server."""
+
+    def __init__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="neso-test-"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def add(self, name, *, version=1, config=None, files=()):
+        """Files are (path in the version folder, source file) pairs, linked, or (path, bytes)."""
+        folder = self.path / name / str(version)
+        folder.mkdir(parents=True)
+        if config is not None:
+            (self.path / name / "config.pbtxt").write_text(config)
+        for target, source in files:
+            path = folder / target
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(source, bytes):
+                path.write_bytes(source)
+            else:
+                os.link(source, path) if os.stat(source).st_dev == os.stat(folder).st_dev else shutil.copy(source, path)
+        return folder
+
+    def add_folder(self, name, source, *, config=None, only=None, without=()):
+        """Every file of a model folder, or those whose names are in `only`."""
+        source = pathlib.Path(source)
+        files = []
+        for path in sorted(source.rglob("*")):
+            relative = path.relative_to(source).as_posix()
+            if path.is_file() and (only is None or relative in only) and relative not in without:
+                files.append((relative, path))
+        return self.add(name, config=config, files=files)
+
+
+def made_once(name, make):
+    """A folder below MADE that make(folder) fills the first time; interrupted attempts are thrown away."""
+    folder = MADE / name
+    if not folder.exists():
+        MADE.mkdir(parents=True, exist_ok=True)
+        partial = pathlib.Path(tempfile.mkdtemp(dir=MADE))
+        make(partial)
+        partial.rename(folder)
+    return folder
+
+
+def run_tool(tool, *arguments):
+    subprocess.run([os.environ.get("NESO_TEST_PYTHON", str(ROOT / ".deps/venv/bin/python")), str(ROOT / "tools" / tool),
+                    *map(str, arguments)], check=True)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`neso embed` and the other commands that need no server."""
+
+import json
+import math
+import os
+import pathlib
+import struct
+import subprocess
+import tempfile
+import unittest
+
+from neso_server import MINILM, NESO
+
+
+def run(*arguments, data=b"", **options):
+    return subprocess.run([NESO, *map(str, arguments)], input=data, capture_output=True, timeout=120, **options)
+
+
+def vectors(*arguments, data):
+    done = run("embed", "-m", MINILM, *arguments, data=data)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["embedding"] for line in done.stdout.splitlines()]
+
+
+class Embed(unittest.TestCase):
+    def test_one_unit_vector_per_line_in_order(self):
+        lines = [f"text number {i} " + "and more " * (i * 7 % 40) for i in range(300)]
+        result = vectors(data="\n".join(lines).encode())
+        self.assertEqual(len(result), 300)
+        for vector in result:
+            self.assertAlmostEqual(math.fsum(x * x for x in vector), 1, places=5)
+        for i in (0, 17, 299):
+            self.assertEqual(vectors(data=lines[i].encode())[0], result[i])
+
+    def test_json_lines_and_files_give_the_same_as_plain_lines(self):
+        plain = vectors(data=b"first\nsecond\n")
+        self.assertEqual(vectors(data=b'{"text":"first","id":1}\n{"text":"second"}\n'), plain)
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [pathlib.Path(folder, name) for name in ("a", "b")]
+            paths[0].write_bytes(b"first\n")
+            paths[1].write_bytes(b"second")
+            self.assertEqual(vectors(*paths, data=b""), plain)
+
+    def test_binary_formats_carry_the_same_floats(self):
+        plain = [struct.pack("<384f", *vector) for vector in vectors(data=b"one\ntwo\n")]
+        raw = run("embed", "-m", MINILM, "--format", "f32", data=b"one\ntwo\n")
+        self.assertEqual(raw.stdout, b"".join(plain))
+        npy = run("embed", "-m", MINILM, "--format=npy", data=b"one\ntwo\n")
+        self.assertEqual(npy.stdout[:6], b"\x93NUMPY")
+        self.assertIn(b"(2, 384)", npy.stdout[:128])
+        self.assertEqual(npy.stdout[128:], raw.stdout)
+
+    def test_a_bad_line_is_reported_by_number_and_the_rest_is_done(self):
+        done = run("embed", "-m", MINILM, data=b"good\nbad \xff\nnul \0 is text\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"line 2", done.stderr)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(["embedding" in row for row in rows], [True, False, True])
+
+    def test_empty_input_gives_nothing(self):
+        done = run("embed", "-m", MINILM, data=b"")
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+
+    def test_a_closed_output_pipe_ends_quietly(self):
+        process = subprocess.Popen([NESO, "embed", "-m", MINILM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()
+        try:
+            process.stdin.write(b"a line\n" * 20000)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.assertEqual(process.stderr.read(), b"")
+        process.stderr.close()
+        process.wait(60)
+        self.assertGreaterEqual(process.returncode, 0)
+
+    def test_a_name_is_looked_up_in_the_cache(self):
+        with tempfile.TemporaryDirectory() as cache:
+            pathlib.Path(cache, "models/mine").mkdir(parents=True)
+            pathlib.Path(cache, "models/mine/1").symlink_to(MINILM)
+            environment = {**os.environ, "NESO_CACHE": cache}
+            self.assertEqual(run("embed", "-m", "mine", data=b"x", env=environment).returncode, 0)
+            missing = run("embed", "-m", "other", data=b"x", env=environment)
+            self.assertEqual(missing.returncode, 1)
+            self.assertIn(b"no model 'other'", missing.stderr)
+
+    def test_usage_errors_exit_with_2(self):
+        for arguments in (["embed", "--fromat=npy"], ["embed", "--format=csv", "-m", MINILM], ["embed", "--precision=fp8", "-m", MINILM],
+                          ["embed", "--engine=tpu", "-m", MINILM], ["nothing"], []):
+            done = run(*arguments, data=b"x")
+            self.assertEqual(done.returncode, 2, (arguments, done.stderr))
+            self.assertTrue(done.stderr)
+
+    def test_a_file_that_is_not_there(self):
+        done = run("embed", "-m", MINILM, "/no/such/file")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"/no/such/file", done.stderr)
+
+
+class OtherCommands(unittest.TestCase):
+    def test_version_and_help(self):
+        self.assertRegex(run("version").stdout, rb"^neso \d+\.\d+\.\d+\n$")
+        self.assertIn(b"--format", run("help", "embed").stdout)
+        self.assertIn(b"embed", run("help").stdout)
+
+    def test_bench_prints_a_json_line_per_case_and_engine(self):
+        done = run("bench", "--model", MINILM, "--engine", "cpu", "--cases", "len8,single8", "--seconds", "0.05", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([(row["case"], row["engine"]) for row in rows], [("len8", "cpu"), ("single8", "cpu")])
+        for row in rows:
+            for figure in ("tokens_per_s", "texts_per_s", "ms_p50", "ms_p99"):
+                self.assertGreater(row[figure], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
