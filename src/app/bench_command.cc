@@ -51,7 +51,8 @@ OptionTable option_table(BenchCommand& command) {
                          {"onnxruntime-library", path_value(command.onnx_library), "libonnxruntime to open"},
                          {"threads", integer_value(command.threads, 0, 1024), "threads of each engine; 0: one per core"},
                          {"seconds", float_value(command.run.seconds, 0.01, 3600), "least time per case and engine"},
-                         {"json", flag_value(command.json), "one JSON line per case and engine"}}}}};
+                         {"json", flag_value(command.json), "one JSON line per case and engine"}}}},
+          .reads_environment = false};
 }
 
 std::vector<std::string> split(const std::string& list) {
@@ -110,7 +111,8 @@ Result<> bench(const BenchCommand& command) {
   if (command.precision != "fp32") {
     return invalid_argument("there is no precision '{}'; choose from fp32", command.precision);
   }
-  NESO_TRY(const fs::path folder, find_model_folder(command.model, process_environment()));
+  NESO_TRY(const ModelSource source, find_model(command.model, process_environment()));
+  const fs::path folder = model_folder(source);
   NESO_TRY(const Checkpoint checkpoint, open_checkpoint(folder));
   std::vector<BenchEngine> engines;
   for (const std::string& name : split(command.engines)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/model_path.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -18,9 +19,14 @@ bool holds_model(const fs::path& folder) {
   return fs::exists(folder / "config.json", ignored) || fs::exists(folder / "model.onnx", ignored);
 }
 
-// The folder itself, or its version folder with the highest number.
-std::optional<fs::path> version_folder(const fs::path& folder) {
-  if (holds_model(folder)) return folder;
+std::string model_name(const fs::path& folder) {
+  const fs::path absolute = fs::absolute(folder).lexically_normal();
+  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+}
+
+// The folder as it is, or with its highest version that holds a model.
+std::optional<ModelSource> source_in(const fs::path& folder) {
+  if (holds_model(folder)) return ModelSource{model_name(folder), 1, folder};
   const auto entries = list_folder(folder);
   if (!entries) return std::nullopt;
   int64_t highest = 0;
@@ -33,24 +39,28 @@ std::optional<fs::path> version_folder(const fs::path& folder) {
     }
   }
   if (highest == 0) return std::nullopt;
-  return folder / std::to_string(highest);
+  return ModelSource{model_name(folder), highest, folder};
 }
 
 }  // namespace
 
-Result<fs::path> find_model_folder(std::string_view model, const Environment& environment) {
-  if (auto folder = version_folder(fs::path(model))) return *folder;
+Result<ModelSource> find_model(std::string_view model, const Environment& environment) {
+  if (auto source = source_in(fs::path(model))) return *source;
   std::error_code ignored;
   if (fs::exists(fs::path(model), ignored)) {
     return not_found("'{}' holds no model: there is neither config.json nor model.onnx in it or in a version folder of it",
                      model);
   }
-  const bool plain_name = model.find('/') == std::string_view::npos && model != ".." && model != ".";
+  const bool plain_name = model.find('/') == std::string_view::npos && model != ".." && model != "." && !model.empty();
   if (!plain_name) return not_found("there is no folder '{}'", model);
   NESO_TRY(const fs::path cache, cache_folder(environment));
   const fs::path cached = cache / "models" / model;
-  if (auto folder = version_folder(cached)) return *folder;
+  if (auto source = source_in(cached)) return *source;
   return not_found("no model '{}': there is no such folder here, and none in the cache ({})", model, cached.string());
+}
+
+fs::path model_folder(const ModelSource& source) {
+  return holds_model(source.model_folder) ? source.model_folder : source.version_folder();
 }
 
 }  // namespace neso

@@ -7,11 +7,15 @@
 
 #include "base/result.h"
 #include "config/environment.h"
+#include "serving/model_files.h"
 
 namespace neso {
 
-// The version folder to load: `model` itself when it holds config.json or model.onnx, else its highest numbered version
-// folder, else the same below the cache's models/<model>. NotFound says what was looked at.
-Result<std::filesystem::path> find_model_folder(std::string_view model, const Environment& environment);
+// `model` itself when it holds config.json or model.onnx, else its highest numbered version folder, else the same below
+// the cache's models/<model>. NotFound says what was looked at.
+Result<ModelSource> find_model(std::string_view model, const Environment& environment);
+
+// The folder that holds the files of a source.
+std::filesystem::path model_folder(const ModelSource& source);
 
 }  // namespace neso

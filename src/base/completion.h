@@ -38,8 +38,8 @@ class Completion {
 
  private:
   void abandon() {
-    if (callback_)
-      (*this)(Error{ErrorCode::Internal, "the request was dropped before it was answered"});
+    if (!callback_) return;
+    (*this)(Error{ErrorCode::Internal, "the request was dropped before it was answered"});
   }
   Callback callback_;
 };

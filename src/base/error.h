@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Error constructors with fmt arguments: return invalid_argument("id {} is outside the vocabulary
-// of {}", id, size);
+// Error constructors with fmt arguments:
+//   return invalid_argument("id {} is outside the vocabulary of {}", id, size);
 #pragma once
 
 #include <fmt/format.h>

@@ -20,8 +20,8 @@ namespace neso {
 
 struct JsonOptions {
   int max_depth = 100;
-  bool allow_nan_and_inf =
-      false;  // the bare words NaN, Inf, Infinity (with '-'), as Triton accepts them
+  // The bare words NaN, Inf and Infinity, with or without '-', as Triton accepts them.
+  bool allow_nan_and_inf = false;
 };
 
 class JsonValue;

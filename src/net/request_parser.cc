@@ -187,9 +187,7 @@ class RequestParser::Message final : public http::basic_parser<true> {
     return piece.size();
   }
 
-  void on_chunk_header_impl(uint64_t size, BeastView extensions, error_code& error) override {
-    if (extensions.size() > kMaxChunkLineBytes)
-      return refuse(refusal_of(http::error::bad_chunk_extension), error);
+  void on_chunk_header_impl(uint64_t size, BeastView, error_code& error) override {
     at_chunk_line = false;
     in_trailers_ = size == 0;
     if (size == 0) return;
@@ -285,18 +283,18 @@ RequestParser::Progress RequestParser::State::feed_head(std::string_view input, 
 RequestParser::Progress RequestParser::State::feed_body(std::string_view input, size_t& consumed) {
   while (consumed < input.size()) {
     const std::string_view rest = input.substr(consumed);
-    if (message->at_chunk_line) {
+    const bool at_chunk_line = message->at_chunk_line;
+    if (at_chunk_line) {
       if (!plausible_chunk_line(rest, message->chunks > 0))
         return refuse(refusal_of(http::error::bad_chunk));
       if (rest.size() < kMinChunkedRest) return Progress::NeedMore;
     }
     const size_t before = consumed;
     const Progress progress = put(rest, consumed);
-    if (progress != Progress::NeedMore) return progress;
-    if (consumed == before) {
-      if (rest.size() > kMaxChunkLineBytes) return refuse(refusal_of(http::error::bad_chunk));
-      return Progress::NeedMore;
-    }
+    const bool stuck = consumed == before && progress == Progress::NeedMore;
+    if (at_chunk_line && (stuck ? rest.size() : consumed - before) > kMaxChunkLineBytes)
+      return refuse(refusal_of(http::error::bad_chunk));
+    if (stuck || progress != Progress::NeedMore) return progress;
   }
   return Progress::NeedMore;
 }

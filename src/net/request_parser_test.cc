@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <vector>
 
 namespace neso::net {
@@ -138,6 +139,10 @@ struct BadRequest {
   std::string bytes;
   int status;
 };
+
+void PrintTo(const BadRequest& bad, std::ostream* out) {
+  *out << bad.name;
+}
 
 std::string post(std::string headers, std::string body = "") {
   return "POST / HTTP/1.1\r\nHost: h\r\n" + std::move(headers) + "\r\n" + std::move(body);

@@ -106,6 +106,11 @@ class TestClient {
     }
     return std::exchange(received_, {});
   }
+  // Whether something has come, or the end.
+  bool receive_ready() {
+    pollfd look{socket_, POLLIN, 0};
+    return ::poll(&look, 1, 0) == 1;
+  }
   // One read of at most `most` bytes, to be slow on purpose.
   bool receive(size_t most = 64 * 1024) {
     if (!ready(POLLIN)) return false;

@@ -236,13 +236,15 @@ class Starting(unittest.TestCase):
     def test_a_full_log_disk_does_not_stop_serving(self):
         with TemporaryRepository() as repository:
             repository.add_folder("model", MINILM)
-            process = subprocess.Popen([NESO, "serve", f"--model-repository={repository.path}", "--http-port=18497",
+            with socket.create_server(("127.0.0.1", 0)) as free:  # the log, which tells the port, cannot be read here
+                port = free.getsockname()[1]
+            process = subprocess.Popen([NESO, "serve", f"--model-repository={repository.path}", f"--http-port={port}",
                                         "--metrics-port=0", "--log-file=/dev/full"], stderr=subprocess.DEVNULL)
             try:
                 deadline = time.monotonic() + 60
                 while True:
                     try:
-                        with socket.create_connection(("127.0.0.1", 18497)):
+                        with socket.create_connection(("127.0.0.1", port)):
                             break
                     except ConnectionRefusedError:
                         self.assertLess(time.monotonic(), deadline)

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// `neso embed`: texts in, vectors out, in order and in bounded memory. While an engine works on one batch, the next one
+// is read and tokenized.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/command.h"
+#include "app/model_path.h"
+#include "app/progress.h"
+#include "app/text_reader.h"
+#include "app/vector_writer.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "config/option_table.h"
+#include "serving/model.h"
+#include "serving/model_loader.h"
+
+namespace neso {
+namespace {
+
+constexpr size_t kTextsPerBatch = 256;
+constexpr size_t kBytesPerBatch = size_t{256} << 10;
+constexpr size_t kBatchesInFlight = 3;
+
+struct EmbedCommand {
+  std::string model = "all-minilm-l6-v2";
+  std::string engine;
+  std::string precision = "fp32";
+  std::string format = "jsonl";
+  std::string prompt;
+  size_t dimensions = 0;
+  std::filesystem::path onnx_library;
+};
+
+OptionTable option_table(EmbedCommand& command) {
+  return {.synopsis = "neso embed [-m MODEL] [options] [FILE ...]",
+          .sections = {{"",
+                        {{"model", text_value(command.model), "model folder, or the name of a model in the cache; also -m"},
+                         {"engine", text_value(command.engine), "cpu (ours) or onnx (ONNX Runtime); unset: the fitting one"},
+                         {"precision", text_value(command.precision), "precision of our engine: fp32"},
+                         {"format", text_value(command.format),
+                          "jsonl: a line {\"embedding\":[...],\"tokens\":n} per text; npy: a NumPy array; f32: bare "
+                          "little-endian floats"},
+                         {"prompt", text_value(command.prompt), "name of one of the model's prompts to put before every text"},
+                         {"dimensions", integer_value(command.dimensions, 0, 1 << 20),
+                          "keep the first N values of every vector and normalise again; 0: all"},
+                         {"onnxruntime-library", path_value(command.onnx_library), "libonnxruntime to open"}}}},
+          .takes_arguments = true,
+          .reads_environment = false};
+}
+
+// A batch on its way: which line each of its texts is, and the answers to come. A line without a text is no request.
+struct PendingBatch {
+  std::vector<TextLine> lines;
+  std::future<Result<EmbedResponse>> response;
+  uint64_t bytes_read = 0;
+};
+
+class EmbedRun {
+ public:
+  EmbedRun(const EmbedCommand& command, std::vector<std::string> files, std::shared_ptr<Model> model,
+           std::unique_ptr<VectorWriter> writer)
+      : command_(command),
+        reader_(files),
+        model_(std::move(model)),
+        writer_(std::move(writer)),
+        progress_(stderr, total_bytes(files), system_clock()) {}
+
+  // True when every line gave a vector.
+  Result<bool> run() {
+    for (bool more = true; more || !pending_.empty();) {
+      if (more && pending_.size() < kBatchesInFlight) {
+        NESO_TRY(more, read_batch());
+        continue;
+      }
+      NESO_TRY_VOID(write_batch());
+    }
+    NESO_TRY_VOID(writer_->finish());
+    progress_.finish(texts_, tokens_);
+    if (truncated_ > 0) {
+      fmt::print(stderr, "neso embed: {} of {} texts were longer than the model's {} tokens and were cut\n", truncated_, texts_,
+                 longest_);
+    }
+    return failures_ == 0;
+  }
+
+ private:
+  // 0 when some of it is no regular file.
+  static uint64_t total_bytes(const std::vector<std::string>& files) {
+    uint64_t total = 0;
+    for (const std::string& file : files) {
+      std::error_code error;
+      const auto size = std::filesystem::file_size(file, error);
+      if (error) return 0;
+      total += size;
+    }
+    return total;
+  }
+
+  // False at the end of the input.
+  Result<bool> read_batch() {
+    PendingBatch batch;
+    EmbedRequest request;
+    request.dimensions = command_.dimensions;
+    if (!command_.prompt.empty()) request.prompt_name = command_.prompt;
+    bool more = true;
+    for (size_t bytes = 0; batch.lines.size() < kTextsPerBatch && bytes < kBytesPerBatch;) {
+      NESO_TRY(std::optional<TextLine> line, reader_.next());
+      more = line.has_value();
+      if (!more) break;
+      if (line->text) {
+        bytes += line->text->size();
+        request.texts.push_back(std::move(*line->text));
+        line->text = std::string();
+      }
+      batch.lines.push_back(std::move(*line));
+    }
+    if (batch.lines.empty()) return more;
+    auto promise = std::make_shared<std::promise<Result<EmbedResponse>>>();
+    batch.response = promise->get_future();
+    batch.bytes_read = reader_.bytes_read();
+    if (request.texts.empty()) {
+      promise->set_value(EmbedResponse{});
+    } else {
+      model_->embed(std::move(request), Completion<EmbedResponse>([promise](Result<EmbedResponse> response) {
+                      promise->set_value(std::move(response));
+                    }));
+    }
+    pending_.push_back(std::move(batch));
+    return more;
+  }
+
+  Result<> write_batch() {
+    PendingBatch batch = std::move(pending_.front());
+    pending_.pop_front();
+    NESO_TRY(const EmbedResponse response, batch.response.get());
+    size_t next = 0;
+    for (const TextLine& line : batch.lines) {
+      if (!line.text) {
+        NESO_TRY_VOID(write_failure(line, line.text.error()));
+        continue;
+      }
+      const Result<Embedding>& item = response.items[next++];
+      if (!item) {
+        NESO_TRY_VOID(write_failure(line, item.error()));
+        continue;
+      }
+      NESO_TRY_VOID(writer_->write(*item));
+      ++texts_;
+      tokens_ += item->tokens;
+      if (item->truncated) {
+        ++truncated_;
+        longest_ = item->tokens;
+      }
+    }
+    progress_.update(texts_, tokens_, batch.bytes_read);
+    return {};
+  }
+
+  Result<> write_failure(const TextLine& line, const Error& error) {
+    ++failures_;
+    fmt::print(stderr, "neso embed: line {}: {}\n", line.number, error.message);
+    return writer_->write_failure(error.message);
+  }
+
+  const EmbedCommand& command_;
+  TextReader reader_;
+  std::shared_ptr<Model> model_;
+  std::unique_ptr<VectorWriter> writer_;
+  Progress progress_;
+  std::deque<PendingBatch> pending_;
+  uint64_t texts_ = 0;
+  uint64_t tokens_ = 0;
+  uint64_t truncated_ = 0;
+  uint64_t failures_ = 0;
+  size_t longest_ = 0;
+};
+
+// The config that asks for the engine, as a config.pbtxt would.
+Result<ModelConfig> config_for(const EmbedCommand& command, const ModelSource& source) {
+  std::string text;
+  if (!command.engine.empty()) {
+    text = fmt::format("parameters {{ key: \"engine\" value {{ string_value: \"{}\" }} }}", command.engine);
+  }
+  return parse_model_config(text, "command line", source.name);
+}
+
+Result<> check_words(const EmbedCommand& command) {
+  if (command.precision != "fp32") {
+    return invalid_argument("there is no precision '{}'; choose from fp32", command.precision);
+  }
+  if (!command.engine.empty() && command.engine != "cpu" && command.engine != "onnx") {
+    return invalid_argument("there is no engine '{}'; choose from cpu, onnx", command.engine);
+  }
+  NESO_TRY_VOID(make_vector_writer(command.format, 1, stdout));
+  return {};
+}
+
+Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& files) {
+  LogSettings quiet;
+  quiet.info = false;
+  NESO_TRY_VOID(set_log_settings(quiet));
+  NESO_TRY(const ModelSource source, find_model(command.model, process_environment()));
+  NESO_TRY(const ModelConfig config, config_for(command, source));
+  MetricRegistry metrics;
+  LoadOptions options;
+  options.onnx_runtime_library = command.onnx_library;
+  NESO_TRY(auto model, load_model(source, config, options, metrics, system_clock()));
+  const auto width = model->embedding_width();
+  if (!width) return unsupported("model '{}' does not take texts: it has no tokenizer.json or is no text encoder", command.model);
+  const size_t dimensions = command.dimensions > 0 ? std::min(command.dimensions, *width) : *width;
+  NESO_TRY(auto writer, make_vector_writer(command.format, dimensions, stdout));
+  EmbedRun run(command, files, model, std::move(writer));
+  auto complete = run.run();
+  model->stop();
+  return complete;
+}
+
+}  // namespace
+
+int run_embed(std::string_view program, CommandWords words) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed output is an error of the write
+  std::vector<const char*> long_words(words.begin(), words.end());
+  for (const char*& word : long_words) {
+    if (std::string_view(word) == "-m") word = "--model";
+  }
+  EmbedCommand command;
+  const ParsedOptions parsed = parse_options(option_table(command), program, long_words, process_environment());
+  if (parsed.outcome != ParsedOptions::Outcome::Run) {
+    const bool help = parsed.outcome == ParsedOptions::Outcome::Help;
+    fmt::print(help ? stdout : stderr, "{}", parsed.text);
+    return help ? 0 : kExitUsage;
+  }
+  if (auto words_ok = check_words(command); !words_ok) {
+    fmt::print(stderr, "{}: {}\n", program, words_ok.error().message);
+    return kExitUsage;
+  }
+  const auto complete = embed(command, parsed.arguments);
+  if (!complete) {
+    if (complete.error().code == ErrorCode::Cancelled) return kExitFailure;  // the reader of our output has left
+    fmt::print(stderr, "{}: {}\n", program, complete.error().message);
+    return kExitFailure;
+  }
+  return *complete ? 0 : kExitFailure;
+}
+
+}  // namespace neso

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/engine_loader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "engine/cpu/cpu_engine.h"
+#include "engine/onnx/onnx_engine.h"
+
+namespace neso {
+namespace {
+
+size_t cores() {
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+// A parameter of Triton's onnxruntime backend: an integer of `least` to `most`.
+Result<int> number_parameter(const ModelConfig& config, const char* key, int otherwise, int most) {
+  const auto found = config.parameters.find(key);
+  if (found == config.parameters.end()) return otherwise;
+  const std::string& text = found->second;
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= most) {
+    return value;
+  }
+  return invalid_argument("model '{}': parameter '{}' is '{}'; it is a number from 0 to {}",
+                          config.name, key, text, most);
+}
+
+Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id) {
+  constexpr int kMostThreads = 1024;
+  OnnxOptions options;
+  options.pad_token_id = pad_token_id;
+  NESO_TRY(options.intra_op_threads,
+           number_parameter(config, "intra_op_thread_count", 0, kMostThreads));
+  NESO_TRY(options.inter_op_threads,
+           number_parameter(config, "inter_op_thread_count", 0, kMostThreads));
+  NESO_TRY(options.execution_mode, number_parameter(config, "execution_mode", 0, 1));
+  NESO_TRY(const int arena, number_parameter(config, "enable_mem_arena", 1, 1));
+  NESO_TRY(const int pattern, number_parameter(config, "enable_mem_pattern", 1, 1));
+  options.enable_mem_arena = arena == 1;
+  options.enable_mem_pattern = pattern == 1;
+  return options;
+}
+
+Result<OpenedEngine> open_cpu(const ModelFiles& files) {
+  NESO_TRY(const auto weights, load_cpu_weights(*files.checkpoint, Precision::Fp32));
+  OpenedEngine opened;
+  opened.kind = EngineKind::Cpu;
+  opened.make = [weights](size_t count) {
+    // 0 is the engine's own idea of all cores, which knows of affinity and quotas.
+    const size_t threads = count == 1 ? 0 : std::max<size_t>(1, cores() / count);
+    return make_cpu_engine(weights, {.precision = Precision::Fp32, .threads = threads});
+  };
+  NESO_TRY(const auto first, opened.make(cores()));
+  opened.info = first->info();
+  return opened;
+}
+
+Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& config,
+                               const std::filesystem::path& library) {
+  NESO_TRY(const OnnxOptions options,
+           onnx_options(config, files.checkpoint ? files.checkpoint->pad_token_id : 0));
+  NESO_TRY(auto runtime, open_onnx_runtime(library));
+  NESO_TRY(auto first, open_onnx_engine(runtime, files.onnx_model, options));
+  OpenedEngine opened;
+  opened.kind = EngineKind::Onnx;
+  opened.info = first->info();
+  // A std::function is copied, so what it hands over is shared.
+  const auto kept = std::make_shared<std::unique_ptr<Engine>>(std::move(first));
+  opened.make = [kept, runtime, model = files.onnx_model,
+                 options](size_t) -> Result<std::unique_ptr<Engine>> {
+    if (*kept) return std::move(*kept);
+    return open_onnx_engine(runtime, model, options);
+  };
+  return opened;
+}
+
+}  // namespace
+
+Result<OpenedEngine> open_engine(const ModelFiles& files, EngineKind kind,
+                                 const ModelConfig& config,
+                                 const std::filesystem::path& onnx_runtime_library) {
+  return kind == EngineKind::Cpu ? open_cpu(files) : open_onnx(files, config, onnx_runtime_library);
+}
+
+size_t instance_count(const ModelConfig& config, EngineKind kind) {
+  size_t count = 0;
+  for (const InstanceGroup& group : config.instance_groups) {
+    count += static_cast<size_t>(std::max(1, group.count));
+  }
+  count = std::max<size_t>(1, count);
+  return kind == EngineKind::Cpu ? std::min(count, cores()) : count;
+}
+
+}  // namespace neso

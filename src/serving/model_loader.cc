@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/model_loader.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/pooling.h"
+#include "serving/engine_loader.h"
+
+namespace neso {
+namespace {
+
+constexpr const char* kVectorOutput = "embeddings";
+// Requests to our own engine need no small limit: the scheduler cuts batches by tokens.
+constexpr int64_t kOwnMaxBatchSize = 128;
+// A batch beyond this many tokens a core only adds latency (reference: batching and scheduling).
+constexpr size_t kTokensPerCore = 256;
+
+ModelTensor tensor(std::string name, DType dtype, Shape dims) {
+  ModelTensor made;
+  made.name = std::move(name);
+  made.dtype = dtype;
+  made.dims = std::move(dims);
+  return made;
+}
+
+// The first value that is known.
+size_t known(size_t a, size_t b) {
+  return a != 0 ? a : b;
+}
+
+// What the pieces of a version add up to, on the way to a Model.
+struct Loading {
+  const ModelSource& source;
+  const LoadOptions& options;
+  ModelFiles files;
+  OpenedEngine engine;
+  ModelConfig config;  // as written, later completed
+  std::shared_ptr<const Tokenizer> tokenizer;
+  PoolingSpec pooling;
+  TokenLimits limits;
+  size_t max_tokens = 0;
+  size_t pooled_width = 0;
+  size_t width = 0;
+};
+
+bool is_encoder(const Loading& loading) {
+  const auto reshapes = [](const ModelTensor& t) { return t.reshape.has_value(); };
+  return loading.engine.info.can_encode && std::ranges::none_of(loading.config.inputs, reshapes) &&
+         std::ranges::none_of(loading.config.outputs, reshapes);
+}
+
+Result<> load_tokenizer(Loading& loading) {
+  if (loading.files.tokenizer_json.empty()) return {};
+  NESO_TRY(loading.tokenizer, Tokenizer::load(loading.files.tokenizer_json));
+  const size_t embeddings = loading.limits.vocabulary;
+  if (embeddings != 0 && loading.tokenizer->vocabulary_size() > embeddings) {
+    return invalid_argument(
+        "tokenizer.json has ids up to {}, but the model has embeddings for {} ids only; the two do "
+        "not "
+        "belong together",
+        loading.tokenizer->vocabulary_size() - 1, embeddings);
+  }
+  if (loading.files.checkpoint && loading.files.checkpoint->lowercase) {
+    NESO_TRY_VOID(check_lowercase_is_the_tokenizers(*loading.tokenizer));
+  }
+  return {};
+}
+
+// What the encoder's engine and folder say together.
+Result<> measure_encoder(Loading& loading) {
+  const EngineInfo& info = loading.engine.info;
+  const Checkpoint* checkpoint = loading.files.checkpoint ? &*loading.files.checkpoint : nullptr;
+  const Architecture none;
+  const Architecture& said = checkpoint != nullptr ? checkpoint->architecture : none;
+  loading.limits.vocabulary = known(info.vocabulary, said.vocabulary);
+  loading.limits.type_vocabulary = known(info.type_vocabulary, said.type_vocabulary);
+  loading.limits.max_positions = known(info.max_positions, said.max_positions);
+  loading.max_tokens =
+      known(checkpoint != nullptr ? checkpoint->max_tokens : 0, loading.limits.max_positions);
+  if (loading.limits.max_positions != 0) {
+    loading.max_tokens = std::min(loading.max_tokens, loading.limits.max_positions);
+  }
+  if (checkpoint != nullptr) loading.pooling = checkpoint->pooling;
+  loading.pooled_width = loading.pooling.width(info.hidden);
+  loading.width = loading.pooled_width;
+  if (checkpoint != nullptr && checkpoint->truncate_dim) {
+    loading.width = std::min(loading.width, *checkpoint->truncate_dim);
+  }
+  return load_tokenizer(loading);
+}
+
+// What auto-completion may fill in for a graph.
+void describe_graph(const EngineInfo& info, ModelFacts& facts) {
+  const auto batches = [](const TensorSpec& s) {
+    return !s.shape.empty() && s.shape.front() == -1;
+  };
+  facts.supports_batching = !info.inputs.empty() && std::ranges::all_of(info.inputs, batches) &&
+                            std::ranges::all_of(info.outputs, batches);
+  const auto describe = [&](const TensorSpec& spec) {
+    const auto skipped = spec.shape.begin() + (facts.supports_batching ? 1 : 0);
+    return tensor(spec.name, spec.dtype, Shape(skipped, spec.shape.end()));
+  };
+  for (const TensorSpec& input : info.inputs) facts.inputs.push_back(describe(input));
+  for (const TensorSpec& output : info.outputs) facts.outputs.push_back(describe(output));
+}
+
+Result<> complete_config(Loading& loading) {
+  ModelFacts facts;
+  facts.backend = loading.engine.kind == EngineKind::Onnx ? "onnxruntime" : "neso";
+  facts.platform = loading.engine.kind == EngineKind::Onnx ? "onnxruntime_onnx" : "neso";
+  if (loading.engine.info.can_run) {
+    describe_graph(loading.engine.info, facts);
+    facts.default_max_batch_size = loading.options.default_max_batch_size;
+    facts.default_instance_count = 2;  // Triton's for ONNX Runtime on the CPU
+  } else {
+    facts.inputs = {tensor(kInputIds, DType::Int64, {-1}),
+                    tensor(kAttentionMask, DType::Int64, {-1})};
+    facts.outputs = {tensor(kVectorOutput, DType::Fp32, {static_cast<int64_t>(loading.width)})};
+    facts.supports_batching = true;
+    facts.default_max_batch_size = kOwnMaxBatchSize;
+  }
+  NESO_TRY(loading.config,
+           complete_model_config(loading.config, facts, loading.options.auto_complete_config));
+  const auto is_gpu = [](const InstanceGroup& g) { return g.kind == InstanceKind::Gpu; };
+  if (std::ranges::any_of(loading.config.instance_groups, is_gpu)) {
+    log_warning(
+        "model '{}': its instance_group asks for KIND_GPU, but this build has no GPU support; it "
+        "runs "
+        "on the CPU",
+        loading.source.name);
+  }
+  return {};
+}
+
+Result<EncoderModel> make_encoder_model(const Loading& loading) {
+  const EngineInfo& info = loading.engine.info;
+  EncoderModel model;
+  NESO_TRY(model.signature, make_encoder_signature(loading.config, info,
+                                                   {.width = loading.width, .hidden = info.hidden},
+                                                   loading.tokenizer != nullptr));
+  model.limits = loading.limits;
+  model.pooled_width = loading.pooled_width;
+  model.width = loading.width;
+  model.hidden = info.hidden;
+  model.graph_joins_requests =
+      loading.config.max_batch_size > 0 && loading.config.dynamic_batching.has_value();
+  const auto is_positions = [](const TensorSpec& s) { return s.name == kPositionIds; };
+  model.needs_plain_positions = info.can_run && std::ranges::none_of(info.inputs, is_positions);
+  TextSettings settings{.model = loading.source.name, .max_tokens = loading.max_tokens};
+  if (const auto& checkpoint = loading.files.checkpoint) {
+    model.pad_token_id = checkpoint->pad_token_id;
+    model.normalize = checkpoint->normalize;
+    settings.prompts = checkpoint->prompts;
+    settings.default_prompt_name = checkpoint->default_prompt_name;
+  }
+  if (loading.tokenizer) model.text.emplace(loading.tokenizer, std::move(settings));
+  return model;
+}
+
+// A few tokens through an engine: what answers nonsense to them must not serve.
+Result<> self_test(Engine& engine, const Loading& loading) {
+  std::vector<int32_t> ids = {0, 1, 2};
+  if (loading.tokenizer) {
+    NESO_TRY(Encoding encoding, loading.tokenizer->encode("", {.max_tokens = loading.max_tokens}));
+    if (!encoding.ids.empty()) ids = std::move(encoding.ids);
+  }
+  if (loading.limits.max_positions != 0) {
+    ids.resize(std::min(ids.size(), loading.limits.max_positions));
+  }
+  for (int32_t& id : ids) {
+    if (loading.limits.vocabulary != 0) {
+      id = std::min(id, static_cast<int32_t>(loading.limits.vocabulary - 1));
+    }
+  }
+  TokenBatch batch;
+  batch.append(ids);
+  std::vector<float> vector(loading.pooled_width);
+  if (auto ran = engine.encode(batch, loading.pooling, vector); !ran) {
+    return ran.error().with_context("the self-test failed");
+  }
+  if (!all_finite(vector)) return internal_error("the self-test failed: the vector is not finite");
+  if (std::ranges::all_of(vector, [](float v) { return v == 0.0F; })) {
+    return internal_error("the self-test failed: the vector is all zero");
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, bool encoder,
+                                                   std::shared_ptr<StatisticsRecorder> recorder) {
+  const size_t count = instance_count(loading.config, loading.engine.kind);
+  std::vector<std::unique_ptr<Engine>> engines;
+  for (size_t i = 0; i < count; ++i) {
+    NESO_TRY(auto engine, loading.engine.make(count));
+    if (encoder) NESO_TRY_VOID(self_test(*engine, loading));
+    engines.push_back(std::move(engine));
+  }
+  SchedulerOptions options;
+  options.pooling = loading.pooling;
+  options.engine_pads = loading.engine.info.can_run;
+  if (encoder) {
+    const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+    options.limits.max_cost = kTokensPerCore * std::max<size_t>(1, cores / count);
+  }
+  if (loading.engine.info.can_run) {
+    options.limits.max_rows =
+        static_cast<size_t>(std::max<int64_t>(1, loading.config.max_batch_size));
+  }
+  return Scheduler::start(std::move(engines), options, std::move(recorder));
+}
+
+std::string summary(const Loading& loading, bool encoder) {
+  const EngineInfo& info = loading.engine.info;
+  if (!encoder) {
+    return fmt::format("{}, {} inputs, {} outputs", info.name, loading.config.inputs.size(),
+                       loading.config.outputs.size());
+  }
+  return fmt::format("{}, {}, {} dimensions, {}", info.name, to_string(info.precision),
+                     loading.width,
+                     loading.max_tokens != 0 ? fmt::format("max {} tokens", loading.max_tokens)
+                                             : std::string("no token limit"));
+}
+
+Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig& written,
+                                    const LoadOptions& options, MetricRegistry& metrics,
+                                    const Clock& clock) {
+  const int64_t start_ns = clock.now_ns();
+  Loading loading{.source = source, .options = options, .config = written};
+  NESO_TRY(loading.files, find_model_files(source, written));
+  NESO_TRY(const EngineChoice choice, choose_engine(written, loading.files.candidates));
+  NESO_TRY(loading.engine,
+           open_engine(loading.files, choice.kind, written, options.onnx_runtime_library));
+  log_info("model '{}' version {} runs on the {} engine: {}", source.name, source.version,
+           loading.engine.info.name, choice.reason);
+  if (loading.engine.info.can_encode) NESO_TRY_VOID(measure_encoder(loading));
+  NESO_TRY_VOID(complete_config(loading));
+
+  const bool encoder = is_encoder(loading);
+  ModelParts parts{.name = source.name, .version = source.version};
+  if (encoder) {
+    NESO_TRY(parts.kind, make_encoder_model(loading));
+  } else {
+    NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
+    parts.kind = make_tensor_model(loading.config);
+  }
+  parts.recorder = std::make_shared<StatisticsRecorder>(source.name, source.version,
+                                                        loading.config.metric_tags, metrics, clock);
+  NESO_TRY(parts.scheduler, start_scheduler(loading, encoder, parts.recorder));
+  parts.recorder->set_load_seconds(static_cast<double>(clock.now_ns() - start_ns) / 1e9);
+  parts.engine = loading.engine.info;
+  // The guide greps for this capital S; Triton's own line has a small one.
+  log_info("Successfully loaded '{}' version {}: {}", source.name, source.version,
+           summary(loading, encoder));
+  parts.config = std::move(loading.config);
+  return std::make_shared<Model>(std::move(parts));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Model>> load_model(const ModelSource& source, const ModelConfig& written,
+                                          const LoadOptions& options, MetricRegistry& metrics,
+                                          const Clock& clock) {
+  try {
+    return load(source, written, options, metrics, clock);
+  } catch (const std::exception& e) {  // an engine's, or no memory for the weights
+    return internal_error("loading failed: {}", e.what());
+  }
+}
+
+}  // namespace neso

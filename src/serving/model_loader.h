@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// A version folder into a live Model: files, engine, config, checks, self-test, threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "config/model_config.h"
+#include "serving/model.h"
+#include "serving/model_files.h"
+
+namespace neso {
+
+struct LoadOptions {
+  bool auto_complete_config = true;
+  std::filesystem::path onnx_runtime_library = {};
+  int64_t default_max_batch_size = 4;  // of models on ONNX Runtime
+};
+
+// Loads one version. `written` is the model's config as its file has it. Errors are what Triton
+// puts behind "failed to load 'NAME' version V: " and into the index. Any thread; `metrics` and
+// `clock` outlive the model.
+Result<std::shared_ptr<Model>> load_model(const ModelSource& source, const ModelConfig& written,
+                                          const LoadOptions& options, MetricRegistry& metrics,
+                                          const Clock& clock);
+
+}  // namespace neso
