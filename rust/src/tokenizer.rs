@@ -2,13 +2,13 @@
 // One tokenizer.json, loaded and checked, and the encoding of one text. Deterministic: what a file saves for other uses
 // (truncation, padding, BPE dropout) is dropped at load.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::str;
 
-use serde_json::error::Category;
+use serde::de::IgnoredAny;
 use tokenizers::{DecoderWrapper, Model, ModelWrapper, PostProcessorWrapper};
 
-use crate::failure::{guard, Failure, TOO_MUCH_BACKTRACKING};
+use crate::failure::{guard, Code, Failure, TOO_MUCH_BACKTRACKING};
 use crate::frame::Frame;
 
 /// Backtracking steps that one search of Oniguruma may take. Its own default bounds a single match attempt only, so an
@@ -41,7 +41,7 @@ impl Tokenizer {
         unsafe { onig_sys::onig_set_retry_limit_in_search(MAX_BACKTRACKS_PER_SEARCH) };
         tokenizers::utils::parallelism::set_parallelism(false);
 
-        let mut inner: tokenizers::Tokenizer = serde_json::from_slice(json).map_err(explain)?;
+        let mut inner = parse(json)?;
         let processor = inner.get_post_processor();
         let with_specials = Frame::learn(processor, true)?;
         let without_specials = Frame::learn(processor, false)?;
@@ -107,16 +107,31 @@ impl Tokenizer {
     }
 }
 
-fn explain(error: serde_json::Error) -> Failure {
-    let reason = match error.classify() {
-        Category::Syntax | Category::Eof | Category::Io => "it is not JSON",
-        Category::Data => "it is JSON, but no tokenizer",
+fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer, Failure> {
+    let parsed = guard(|| serde_json::from_slice(json).map_err(|error| explain(json, &error)));
+    parsed.map_err(|failure| match failure.code {
+        // A file whose parts contradict each other can make the crate panic, e.g. by a merge into no token.
+        Code::Internal => Failure::invalid_argument(format!("its parts do not fit together ({})", failure.message)),
+        _ => failure,
+    })
+}
+
+/// Why `json` is no tokenizer. The crate's own error takes an unknown member for a syntax error.
+fn explain(json: &[u8], error: &serde_json::Error) -> Failure {
+    let reason = if let Err(syntax) = serde_json::from_slice::<IgnoredAny>(json) {
+        format!("it is not JSON: {syntax}")
+    } else if serde_json::from_slice(json).is_ok_and(|members: Members| !members.contains_key("model")) {
+        "it is JSON, but has no \"model\"".to_string()
+    } else {
+        format!("it is JSON, but no tokenizer: {error}")
     };
     Failure::invalid_argument(format!(
-        "{reason}: {error}. Expected a Hugging Face tokenizer.json, an object whose \"model\" is of type BPE, Unigram, \
-         WordPiece or WordLevel, as save_pretrained() of a fast tokenizer writes it"
+        "{reason}. Expected a Hugging Face tokenizer.json, an object whose \"model\" is of type BPE, Unigram, WordPiece \
+         or WordLevel, as save_pretrained() of a fast tokenizer writes it"
     ))
 }
+
+type Members = HashMap<String, IgnoredAny>;
 
 /// One more than the largest id. Refuses a vocabulary that names two tokens by one id, or with ids that are no int32.
 fn checked_vocabulary_size(tokenizer: &tokenizers::Tokenizer, frame: &Frame) -> Result<usize, Failure> {

@@ -20,6 +20,7 @@
 #include "base/metrics.h"
 #include "config/server_options.h"
 #include "net/http_server.h"
+#include "net/loopback_guard.h"
 #include "serving/repository.h"
 #include "serving/service.h"
 
@@ -72,6 +73,12 @@ net::HttpServerOptions http_options(const ServerOptions& options) {
   return http;
 }
 
+net::HttpResponse foreign_host() {
+  return triton::error_response(
+      403, "this server is for its own machine only; to serve others, start it with --http-address=0.0.0.0",
+      "application/json");
+}
+
 Result<Listeners> start_listeners(const ServerOptions& options, Service& service, const MetricRegistry& metrics) {
   Listeners listeners;
   if (options.allow_http) {
@@ -79,7 +86,9 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
     api.server_name = options.id;
     api.server_version = kTritonVersion;
     api.max_input_bytes = options.http_max_input_size;
-    auto started = net::HttpServer::start(http_options(options), triton::make_triton_api(service, api));
+    auto started = net::HttpServer::start(
+        http_options(options),
+        net::guard_loopback(options.http_address, foreign_host(), triton::make_triton_api(service, api)));
     if (!started) return Error{started.error().code, "failed to start HTTP service: " + triton_error(started.error())};
     listeners.http = std::move(*started);
     log_info("Started HTTPService at {}:{}", options.http_address, listeners.http->port());

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A JSON string literal from raw bytes: quotes, backslash and control characters escaped as Triton
-// escapes them
-// (\b \t \n \f \r, else \u00XX), all else copied, so that '/' and non-ASCII stay as they are.
+// escapes them (\b \t \n \f \r, else \u00XX), all else copied: '/' and non-ASCII stay as they are.
 #pragma once
 
 #include <string>

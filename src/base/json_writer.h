@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes compact JSON into a string. Commas and colons are placed by the writer; the caller
 // balances begin and end. Floats are printed with the fewest digits that read back as the same
-// float (double for double), integral values keep
-// ".0" as Triton's do, and non-finite values are the bare words NaN, Infinity and -Infinity.
+// float (double for double), integral values keep ".0" as Triton's do, and non-finite values are
+// the bare words NaN, Infinity and -Infinity.
 #pragma once
 
 #include <cstdint>

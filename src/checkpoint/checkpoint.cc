@@ -20,10 +20,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<bool> has_onnx_file(const fs::path& folder) {
-  NESO_TRY(const std::vector<FolderEntry> entries, list_folder(folder));
+bool has_onnx_file(const std::vector<FolderEntry>& entries) {
   return std::ranges::any_of(entries, [](const FolderEntry& entry) {
     return !entry.is_folder && entry.name.ends_with(".onnx");
+  });
+}
+
+// Graphs lie in the folder, in a version folder of it ("1") or in "onnx".
+Result<bool> has_onnx_graph(const fs::path& folder) {
+  NESO_TRY(const std::vector<FolderEntry> entries, list_folder(folder));
+  if (has_onnx_file(entries)) return true;
+  return std::ranges::any_of(entries, [&folder](const FolderEntry& entry) {
+    if (!entry.is_folder) return false;
+    const Result<std::vector<FolderEntry>> below = list_folder(folder / entry.name);
+    return below && has_onnx_file(*below);
   });
 }
 
@@ -40,7 +50,7 @@ Result<> fill_architecture(const ConfigFile& config, const fs::path& transformer
     return {};
   }
   if (architecture.error().code != ErrorCode::Unsupported) return std::move(architecture).error();
-  NESO_TRY(const bool has_onnx, has_onnx_file(transformer_folder));
+  NESO_TRY(const bool has_onnx, has_onnx_graph(transformer_folder));
   if (!has_onnx) return std::move(architecture).error();
   checkpoint.no_weights_reason = architecture.error().message;
   NESO_TRY(checkpoint.architecture, read_foreign_architecture(config));

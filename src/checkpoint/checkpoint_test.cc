@@ -270,6 +270,18 @@ TEST(FolderWithoutWeights, MayBeOfAnyArchitectureWhenItHasOnnx) {
   EXPECT_THAT(model->pooling.modes, ElementsAre(PoolingMode::LastToken));
 }
 
+TEST(FolderWithoutWeights, FindsTheGraphInAFolderBelow) {
+  for (const std::string graph : {"1/model.onnx", "onnx/model_quantized.onnx"}) {
+    const TestFolder folder;
+    folder.write("config.json", R"({"model_type":"mpnet","max_position_embeddings":514})");
+    EXPECT_EQ(refusal(folder).code, ErrorCode::Unsupported);
+    folder.write(graph, "graph");
+    const auto model = open_checkpoint(folder.path());
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ(model->max_tokens, 512U);
+  }
+}
+
 TEST(FolderWithoutWeights, NeedsALimitOfTokensFromSomewhere) {
   const TestFolder folder;
   folder.write("config.json", R"({"model_type":"mamba"})");

@@ -114,7 +114,7 @@ TEST(ServerOptions, KnowsEveryOptionOfTriton) {
     EXPECT_THAT(help.substr(start, end - start), HasSubstr("\n  " + option + "\n\t")) << section;
     ++count;
   }
-  EXPECT_EQ(count, 81);
+  EXPECT_EQ(count, 87);
 }
 
 TEST(ServerOptions, ComplainsAsTritonDoes) {

@@ -107,7 +107,7 @@ class TestClient {
     return std::exchange(received_, {});
   }
   // Whether something has come, or the end.
-  bool receive_ready() {
+  bool has_input() {
     pollfd look{socket_, POLLIN, 0};
     return ::poll(&look, 1, 0) == 1;
   }

@@ -11,17 +11,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
 }
 
 bool describes_model(const fs::path& folder) {
-  return exists(folder / "config.json") || exists(folder / "modules.json");
+  return is_there(folder / "config.json") || is_there(folder / "modules.json");
 }
 
 bool has_safetensors(const fs::path& folder) {
-  return exists(folder / "model.safetensors") || exists(folder / "model.safetensors.index.json");
+  return is_there(folder / "model.safetensors") ||
+         is_there(folder / "model.safetensors.index.json");
 }
 
 // A description in the model folder may belong to weights in the version folder.
@@ -43,7 +44,7 @@ Result<std::optional<Checkpoint>> find_checkpoint(const ModelSource& source) {
     folder = &version_folder;
     // Half a description would be read as "no pooling settings, no normalisation": silently wrong.
     for (const char* file : {"modules.json", "config.json"}) {
-      if (!exists(version_folder / file) && exists(source.model_folder / file)) {
+      if (!is_there(version_folder / file) && is_there(source.model_folder / file)) {
         return invalid_argument(
             "{} is in the model folder, but other files that describe the model are in version "
             "folder {}; keep them together",
@@ -61,7 +62,7 @@ Result<std::optional<Checkpoint>> find_checkpoint(const ModelSource& source) {
 
 fs::path find_tokenizer(const ModelSource& source, const std::optional<Checkpoint>& checkpoint) {
   for (const fs::path& folder : {source.version_folder(), source.model_folder}) {
-    if (exists(folder / "tokenizer.json")) return folder / "tokenizer.json";
+    if (is_there(folder / "tokenizer.json")) return folder / "tokenizer.json";
   }
   return checkpoint ? checkpoint->tokenizer_json : fs::path();
 }
@@ -85,7 +86,7 @@ Result<ModelFiles> find_model_files(const ModelSource& source, const ModelConfig
     onnx /= "model.onnx";
     file += "/model.onnx";
   }
-  files.candidates.has_onnx = exists(onnx) && onnx.extension() == ".onnx";
+  files.candidates.has_onnx = is_there(onnx) && onnx.extension() == ".onnx";
   files.candidates.onnx_file = fmt::format("{}/{}", source.version, file);
   if (files.candidates.has_onnx) files.onnx_model = onnx;
   if (files.checkpoint) {

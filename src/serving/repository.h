@@ -30,10 +30,18 @@ struct RepositoryOptions {
   int64_t default_max_batch_size = 4;  // --backend-config=onnxruntime,default-max-batch-size=N
 };
 
+// Model | Version | Status, as Triton prints them: "-" for a model without versions.
+struct ModelStatusRow {
+  std::string model;
+  std::string version;
+  std::string status;
+};
+
+// Any thread.
 class Repository {
  public:
-  // Reads the folders (NotFound, or an unreadable one: an error with the path) and loads every
-  // model in them. A model that fails is kept with its reason; the repository itself is fine.
+  // Reads the folders (a missing one: Internal "failed to stat file PATH", as Triton) and loads
+  // every model in them. A model that fails is kept with its reason; the repository itself is fine.
   // `metrics` and `clock` outlive it.
   static Result<std::unique_ptr<Repository>> open(const RepositoryOptions& options,
                                                   MetricRegistry& metrics, const Clock& clock);
@@ -42,11 +50,19 @@ class Repository {
   // Null when that model, or that version of it, does not serve; version empty: the default
   // (highest ready) one.
   std::shared_ptr<Model> find(std::string_view name, std::optional<int64_t> version) const;
+  // The same, or why not, in Triton's words: "Request for unknown model: 'NAME' is not found",
+  // "... has no available versions", "... version N is not found" (NotFound), "... version N is not
+  // at ready state" (NotReady).
+  Result<std::shared_ptr<Model>> lookup(std::string_view name,
+                                        std::optional<int64_t> version) const;
   // Known to the repository at all, ready or not.
   bool knows(std::string_view name) const;
   // Living versions, by name, then version.
   std::vector<std::shared_ptr<Model>> models() const;
   std::vector<IndexEntry> index() const;
+  // Rows of the start-up table, in the same order.
+  std::vector<ModelStatusRow> status_rows() const;
+  // False when anything that the folders hold does not serve.
   bool all_ready() const;
   // Finishes what the schedulers hold, then refuses. Used once, at the end.
   void stop();

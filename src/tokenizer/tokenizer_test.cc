@@ -375,7 +375,7 @@ TEST_F(TokenizerFile, RefusesWhatIsNoTokenizerAndSaysWhatIsExpected) {
   expect(R"({"model": {"type": "WordPiece")", "not JSON");
   expect("\xff\xfe", "not JSON");
   expect("[1, 2]", "no tokenizer");
-  expect(R"({"hidden_size": 384})", "Model missing");
+  expect(R"({"hidden_size": 384})", "has no \"model\"");
   expect(R"({"version": "1.0", "model": null})", "no tokenizer");
   expect(R"({"version": "1.0", "model": {"type": "Novel", "vocab": {}}})", "no tokenizer");
   expect(std::string(100'000, '['), "not JSON");
@@ -387,7 +387,8 @@ TEST_F(TokenizerFile, B58_RefusesBrokenModels) {
     EXPECT_NE(error.code, ErrorCode::Unsupported) << error.message;
     EXPECT_THAT(error.message, HasSubstr(reason));
   };
-  expect(tokenizer_json(R"({"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": ["a b"]})"), "ab");
+  expect(tokenizer_json(R"({"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": ["a b"]})"),
+         "do not fit together");
   expect(tokenizer_json(R"({"type": "BPE", "vocab": {"a": 0, "ab": 1}, "merges": ["a b"]})"), "b");
   expect(tokenizer_json(
              R"({"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "red": 4, "blue": 4}})"),
@@ -397,7 +398,8 @@ TEST_F(TokenizerFile, B58_RefusesBrokenModels) {
          "2147483647");
   expect(word_piece(R"("normalizer": {"type": "Precompiled", "precompiled_charsmap": "/////w=="})"),
          "");
-  expect(tokenizer_json(R"({"type": "Unigram", "unk_id": 5, "vocab": [["a", 0.0]]})"), "unk");
+  expect(tokenizer_json(R"({"type": "Unigram", "unk_id": 5, "vocab": [["a", 0.0]]})"),
+         "UnkIdNotInVocabulary");
 }
 
 std::string split_on(std::string_view regex) {
@@ -413,11 +415,11 @@ TEST_F(TokenizerFile, B58_RefusesNestedQuantifiers) {
   EXPECT_THAT(error.message, HasSubstr("backtracks"));
 }
 
-TEST_F(TokenizerFile, B58_AnExpressionOfQuadraticTimeIsStopped) {
-  const auto tokenizer = load(split_on("a+b"));
+TEST_F(TokenizerFile, B58_BacktrackingAtEveryPositionIsStopped) {
+  const auto tokenizer = load(split_on("a+?b"));
   ASSERT_TRUE(tokenizer);
   EXPECT_TRUE(tokenizer->encode(std::string(1000, 'a')));
-  const auto encoding = tokenizer->encode(std::string(500'000, 'a'));
+  const auto encoding = tokenizer->encode(std::string(50'000, 'a'));
   ASSERT_FALSE(encoding);
   EXPECT_EQ(encoding.error().code, ErrorCode::InvalidArgument);
   EXPECT_THAT(encoding.error().message, HasSubstr("shorten the text"));
