@@ -5,8 +5,8 @@ add_library(neso_flags INTERFACE)
 target_compile_options(neso_flags INTERFACE -Wall -Wextra -Wconversion -Wno-sign-conversion
                                             -Wno-missing-field-initializers -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # False alarms of gcc 12 inside the standard library's strings and optionals (its bugs 105329 and 105562).
-  target_compile_options(neso_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+  # False alarms of gcc 12 inside the standard library's strings and optionals (its bugs 105329, 105562 and 106199).
+  target_compile_options(neso_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow)
 endif()
 target_include_directories(neso_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 

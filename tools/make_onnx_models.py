@@ -93,6 +93,22 @@ def sequence_output():
     return model([node("SequenceConstruct", "X", "Y")], [value("X", TensorProto.FLOAT, ["n"])], [sequence])
 
 
+def short_weight():
+    """A weight whose bytes are fewer than its sizes say."""
+    weight = constant("weight", np.arange(4, dtype=np.float32))
+    weight.dims[0] = 1 << 40
+    return model([node("Add", "X weight", "Y")],
+                 [value("X", TensorProto.FLOAT, ["n"])], [value("Y", TensorProto.FLOAT, ["n"])], [weight])
+
+
+def custom_operator():
+    """An operator that only a library of somebody else's could run."""
+    proto = model([node("Shell", "X", "Y", domain="custom")],
+                  [value("X", TensorProto.FLOAT, ["n"])], [value("Y", TensorProto.FLOAT, ["n"])])
+    proto.opset_import.append(helper.make_opsetid("custom", 1))
+    return proto
+
+
 def external(location):
     """A weight of four floats in another file."""
     weight = constant("weight", np.arange(4, dtype=np.float32))
@@ -204,6 +220,8 @@ def models():
     yield "passthrough", passthrough()
     yield "fails_at_run", fails_at_run()
     yield "sequence_output", sequence_output()
+    yield "short_weight", short_weight()
+    yield "custom_operator", custom_operator()
     for name, location in {"good": "external.bin", "missing": "absent.bin", "parent": "../external.bin",
                            "inner_parent": "sub/../external.bin", "absolute": "/etc/passwd",
                            "memory_address": "*/_ORT_MEM_ADDR_/*"}.items():
@@ -226,7 +244,7 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
     folder.mkdir(parents=True, exist_ok=True)
     for name, proto in models():
-        if not name.startswith("external_"):  # the checker opens external files
+        if not name.startswith(("external_", "short_", "custom_")):  # what the checker refuses, or cannot open
             onnx.checker.check_model(proto, full_check=True)
         (folder / f"{name}.onnx").write_bytes(proto.SerializeToString(deterministic=True))
     (folder / "external.bin").write_bytes(np.arange(4, dtype=np.float32).tobytes())

@@ -8,6 +8,7 @@ use std::str;
 use serde::de::IgnoredAny;
 use tokenizers::{DecoderWrapper, Model, ModelWrapper, PostProcessorWrapper};
 
+use crate::charsmap;
 use crate::failure::{guard, Code, Failure, TOO_MUCH_BACKTRACKING};
 use crate::frame::Frame;
 
@@ -108,6 +109,7 @@ impl Tokenizer {
 }
 
 fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer, Failure> {
+    charsmap::check(json)?;
     let parsed = guard(|| serde_json::from_slice(json).map_err(|error| explain(json, &error)));
     parsed.map_err(|failure| match failure.code {
         // A file whose parts contradict each other can make the crate panic, e.g. by a merge into no token.

@@ -209,6 +209,7 @@ Result<> check_words(const EmbedCommand& command) {
 Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& files) {
   LogSettings quiet;
   quiet.info = false;
+  quiet.warning = false;  // about what a config.pbtxt lacks; there is none here
   NESO_TRY_VOID(set_log_settings(quiet));
   NESO_TRY(const ModelSource source, find_model(command.model, process_environment()));
   NESO_TRY(const ModelConfig config, config_for(command, source));

@@ -51,8 +51,8 @@ int help(CommandWords words) {
   }
   const Command* command = find_command(words.front());
   if (command == nullptr) return usage_error(words.front());
-  const char* const help_words[] = {"--help"};
-  command->run(fmt::format("neso {}", command->name), help_words);
+  const char* help_words[] = {"--help"};
+  command->run(fmt::format("neso {}", command->name), CommandWords(help_words));
   return 0;
 }
 

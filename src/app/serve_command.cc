@@ -18,9 +18,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "config/environment.h"
 #include "config/server_options.h"
 #include "net/http_server.h"
 #include "net/loopback_guard.h"
+#include "serving/model.h"
 #include "serving/repository.h"
 #include "serving/service.h"
 
@@ -108,13 +110,15 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
 }
 
 // A line to paste, for the first model that takes texts.
-void suggest_a_request(const Service& service, const Listeners& listeners) {
+void suggest_a_request(const Repository& repository, const Listeners& listeners) {
   if (!listeners.http) return;
-  for (const IndexEntry& entry : service.index(true)) {
-    if (!service.takes_text(entry.name)) continue;
-    write_log_block("Try it:", fmt::format(R"(curl -s localhost:{}/v2/models/{}/infer -d '{{"inputs":[{{"name":"text",)"
-                                           R"("datatype":"BYTES","shape":[1,1],"data":["where is the retry logic?"]}}]}}')",
-                                           listeners.http->port(), entry.name));
+  for (const std::shared_ptr<Model>& model : repository.models()) {
+    if (!model->embedding_width()) continue;
+    write_log_block(
+        "Try it:",
+        fmt::format(R"(curl -s localhost:{}/v2/models/{}/infer -d '{{"inputs":[{{"name":"text",)"
+                    R"("datatype":"BYTES","shape":[1,1],"data":["where is the retry logic?"]}}]}}')",
+                    listeners.http->port(), model->name()));
     return;
   }
 }
@@ -149,7 +153,7 @@ Result<> serve(const ServerOptions& options) {
   MetricRegistry metrics;
   auto repository = Repository::open(repository_options(options), metrics, system_clock());
   if (!repository) return Error{repository.error().code, "creating server: " + triton_error(repository.error())};
-  write_log_block("", model_table((*repository)->table()));
+  write_log_block("", model_table((*repository)->status_rows()));
   write_log_block("", option_table_text(options));
   if (options.exit_on_error && !(*repository)->all_ready()) {
     return internal_error("creating server: Internal - failed to load all models");
@@ -157,7 +161,7 @@ Result<> serve(const ServerOptions& options) {
   NESO_TRY(auto service, Service::create(**repository, metrics, system_clock(),
                                          {.strict_readiness = options.strict_readiness}));
   NESO_TRY(Listeners listeners, start_listeners(options, *service, metrics));
-  suggest_a_request(*service, listeners);
+  suggest_a_request(**repository, listeners);
 
   const int signal = wait_for_termination();
   fmt::print("Signal ({}) received.\n", signal);
@@ -174,7 +178,8 @@ Result<> serve(const ServerOptions& options) {
 
 int run_serve(std::string_view program, CommandWords words) {
   block_termination_signals();
-  const ServerCommand command = parse_server_options(program, program, words, process_environment());
+  const std::string_view synopsis = program == "neso serve" ? program : "tritonserver";
+  const ServerCommand command = parse_server_options(program, synopsis, words, process_environment());
   if (command.outcome != ParsedOptions::Outcome::Run) {
     fmt::print(stderr, "{}", command.text);
     return kExitFailure;

@@ -8,15 +8,9 @@
 
 namespace neso {
 
-std::string model_table(const std::vector<IndexEntry>& index) {
+std::string model_table(const std::vector<ModelStatusRow>& models) {
   std::vector<std::vector<std::string>> rows;
-  for (const IndexEntry& entry : index) {
-    const std::string version = entry.version ? std::to_string(*entry.version) : "-";
-    std::string status = entry.state;
-    if (status.empty()) status = "Not loaded";
-    if (!entry.reason.empty()) status += ": " + entry.reason;
-    rows.push_back({entry.name, version, status});
-  }
+  for (const ModelStatusRow& row : models) rows.push_back({row.model, row.version, row.status});
   return text_table({"Model", "Version", "Status"}, rows);
 }
 

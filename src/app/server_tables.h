@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "config/server_options.h"
-#include "serving/requests.h"
+#include "serving/repository.h"
 
 namespace neso {
 
-std::string model_table(const std::vector<IndexEntry>& index);
+std::string model_table(const std::vector<ModelStatusRow>& models);
 std::string option_table_text(const ServerOptions& options);
 
 }  // namespace neso

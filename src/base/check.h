@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// NESO_CHECK: for bugs of ours, not for bad input. A failed check prints file, line and condition,
-// then aborts.
+// NESO_CHECK: for bugs of ours, not for bad input. A failed check prints itself and aborts.
 #pragma once
 
 namespace neso {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time as a dependency: whoever needs it is given a Clock, so that tests set it by hand and no
-// policy sleeps.
+// Time as a dependency: whoever needs it is given a Clock, so tests set it and no policy sleeps.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Completion<T>: a move-only, one-shot callback. It fires exactly once: called, or, when it is
-// destroyed unfired (a queue torn down, a bug), with an Internal error, so that no caller waits for
-// ever.
+// destroyed unfired (a queue torn down, a bug), with an Internal error: nobody waits for ever.
 #pragma once
 
 #include <functional>
@@ -29,8 +28,7 @@ class Completion {
   Completion& operator=(const Completion&) = delete;
   ~Completion() { abandon(); }
 
-  // Fires with a value or an error; later calls do nothing. Runs the callback on the calling
-  // thread.
+  // Fires with a value or an error, on the calling thread; later calls do nothing.
   void operator()(Result<T> result) {
     if (auto callback = std::exchange(callback_, nullptr)) callback(std::move(result));
   }

@@ -38,8 +38,9 @@ class Descriptor {
 // "cannot <action> '<path>': <reason of errno>".
 Error system_error(std::string_view action, const fs::path& path, int code) {
   const std::string reason = std::generic_category().message(code);
-  if (code == ENOENT || code == ENOTDIR)
+  if (code == ENOENT || code == ENOTDIR) {
     return not_found("cannot {} '{}': {}", action, path.string(), reason);
+  }
   if (code == EACCES || code == EPERM || code == ELOOP || code == EISDIR || code == ENAMETOOLONG) {
     return invalid_argument("cannot {} '{}': {}", action, path.string(), reason);
   }
@@ -51,8 +52,7 @@ struct OpenFile {
   size_t size;
 };
 
-// O_NONBLOCK keeps the open of a pipe from waiting for a writer; it means nothing to a regular
-// file.
+// O_NONBLOCK keeps the open of a pipe from waiting for a writer; regular files ignore it.
 Result<OpenFile> open_regular(const fs::path& path) {
   Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (descriptor.get() < 0) return system_error("open", path, errno);
@@ -92,8 +92,7 @@ Result<> write_new_file(const fs::path& path, std::string_view content) {
   return {};
 }
 
-// A new name in the folder of `path`; the process id keeps two programs apart, the counter two
-// threads.
+// A new name in the folder of `path`: the process id keeps programs apart, the counter threads.
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<uint64_t> counter{0};
   const std::string name =

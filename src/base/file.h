@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only door to files that are read whole, mapped or written. Errors name the path and the
-// reason.
+// The only door to files that are read whole, mapped or written. Errors name path and reason.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +18,7 @@ namespace neso {
 // The whole regular file; TooLarge when it has more than max_bytes. NotFound when it is not there.
 Result<std::string> read_file(const std::filesystem::path& path, size_t max_bytes);
 
-// Writes a file so that a reader sees the old or the new content, never a part: temporary, fsync,
-// rename.
+// Writes a file so that a reader sees the old or the new content, never a part.
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // A regular file mapped read-only. The mapping stays valid while any copy of the pointer lives.

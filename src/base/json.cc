@@ -25,13 +25,13 @@ using Stream = rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::Memor
 constexpr unsigned kStrict = rapidjson::kParseIterativeFlag |
                              rapidjson::kParseNumbersAsStringsFlag |
                              rapidjson::kParseValidateEncodingFlag;
+constexpr unsigned kStrictWithWords = kStrict | rapidjson::kParseNanAndInfFlag;
 
 Error parse_error(rapidjson::ParseErrorCode code, size_t offset) {
   return invalid_argument("{} at {}", rapidjson::GetParseError_En(code), offset);
 }
 
-// True when the UTF-8 `text`, otherwise valid, holds a code point of the surrogate range (ED A0..BF
-// xx).
+// True when the otherwise valid UTF-8 holds a code point of the surrogate range: ED A0..BF xx.
 bool has_surrogate(std::string_view text) {
   for (size_t at = text.find('\xed'); at != std::string_view::npos;
        at = text.find('\xed', at + 1)) {
@@ -40,8 +40,7 @@ bool has_surrogate(std::string_view text) {
   return false;
 }
 
-// The power of ten of the first digit of a JSON number that is not zero: 2 for 123.4, -3 for
-// 0.00123e1.
+// The power of ten of a JSON number's first digit that is not 0: 2 for 123.4, -2 for 0.00123e1.
 int64_t decimal_magnitude(std::string_view number) {
   const size_t e = std::min(number.find_first_of("eE"), number.size());
   int64_t exponent = 0;
@@ -159,9 +158,9 @@ class EventForwarder {
       } else if (text_[at + 1] != 'u') {
         at += 2;
       } else if (text_[at + 2] == 'd' || text_[at + 2] == 'D') {
-        const char digit = text_[at + 3];
-        if (digit >= 'C') return at;  // C to F, c to f
-        at += digit >= '8' ? 12 : 6;  // a valid pair is two escapes
+        const int digit = text_[at + 3] | 0x20;  // lower case
+        if (digit >= 'c') return at;
+        at += digit >= '8' ? 12 : 6;  // 8 to b begin a pair, which is two escapes
       } else {
         at += 6;
       }
@@ -290,7 +289,7 @@ const JsonValue* JsonValue::find(std::string_view key) const {
 
 Result<> stream_json(std::string_view text, JsonHandler& handler, const JsonOptions& options) {
   if (options.allow_nan_and_inf) {
-    return run_parser < kStrict | rapidjson::kParseNanAndInfFlag > (text, handler, options);
+    return run_parser<kStrictWithWords>(text, handler, options);
   }
   return run_parser<kStrict>(text, handler, options);
 }

@@ -2,7 +2,7 @@
 // Reading JSON, two ways over one strict parser (RapidJSON stays inside json.cc): a tree for files
 // that are small and read once, and a stream of events for request bodies, which never become one
 // object per number. Both refuse invalid UTF-8, lone surrogates, text after the document and
-// nesting deeper than the limit.
+// nesting deeper than the limit; a byte order mark in front is skipped.
 #pragma once
 
 #include <cstddef>

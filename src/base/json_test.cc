@@ -160,6 +160,7 @@ TEST(JsonErrors, RefusesLoneSurrogatesAtTheirOffset) {
   EXPECT_EQ(error_of(R"("\ud83d\u0041")"), fmt::format("{}1", kReason));
   EXPECT_EQ(error_of(R"(["\udc00"])"), fmt::format("{}2", kReason));
   EXPECT_EQ(error_of(R"({"a":1,"b\uDFFFc":2})"), fmt::format("{}9", kReason));
+  EXPECT_EQ(error_of(R"("\udbff\udfff\uDABC\uDDEF\udcba")"), fmt::format("{}25", kReason));
   // An escaped backslash and a valid pair before it do not lead astray.
   EXPECT_EQ(error_of(R"(["\\udc00","\ud83d\ude00\u0041\\\udc01"])"), fmt::format("{}32", kReason));
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <system_error>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -106,7 +107,7 @@ Result<> set_log_settings(const LogSettings& settings) {
       descriptor = ::open(settings.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
       if (descriptor < 0) {
         return invalid_argument("cannot open the log file '{}': {}; choose another with --log-file",
-                                settings.file, std::strerror(errno));
+                                settings.file, std::generic_category().message(errno));
       }
     }
     if (log.descriptor != STDERR_FILENO) ::close(log.descriptor);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fixed set of threads over one queue, for work that must not run on I/O threads: decoding,
-// tokenizing, encoding.
+// A fixed set of threads over one queue, for work that must not run on I/O threads.
 #pragma once
 
 #include <condition_variable>
@@ -25,8 +24,7 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Any thread, also from inside a task. A task must not throw; what it throws all the same is
-  // logged.
+  // Any thread, also from inside a task. A task must not throw; if it does, that is logged.
   void post(std::function<void()> task) EXCLUDES(mutex_);
   size_t threads() const { return threads_.size(); }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Opening a folder: each step reads its files and checks them against what is known so far.
 #include "checkpoint/checkpoint.h"
 
 #include <algorithm>

@@ -32,17 +32,17 @@ struct Checkpoint {
   std::string default_prompt_name;  // empty: none
   std::optional<size_t> truncate_dim;
   std::filesystem::path tokenizer_json;  // empty when the folder has none
-  std::shared_ptr<const WeightStore>
-      weights;                    // null when our engines cannot run the folder (an ONNX folder)
-  std::string no_weights_reason;  // a sentence for people; empty when there are weights
+  // Null when our engines cannot run the folder (an ONNX folder); then the reason is a sentence.
+  std::shared_ptr<const WeightStore> weights;
+  std::string no_weights_reason;
 };
 
 // Reads and validates a folder. Refuses, naming file, key and what is supported: an unknown
 // architecture, activation, pooling or module, sizes that contradict each other. A folder without
 // config.json is NotFound. With weights, every tensor that the architecture needs is there with the
-// right shape. A folder with an .onnx file may have any architecture: when it is none of ours,
-// `weights` is null, `architecture.family` empty and its sizes are what config.json says of them, 0
-// where it is silent.
+// right shape. A folder with an .onnx file, in it or one level below, may have any architecture:
+// when it is none of ours, `weights` is null, `architecture.family` empty and its sizes are what
+// config.json says of them, 0 where it is silent.
 Result<Checkpoint> open_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace neso

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Reading, and the sentences for values of the wrong type.
 #include "checkpoint/config_file.h"
 
 #include <algorithm>

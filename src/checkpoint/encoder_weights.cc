@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// From a family's templates to the names in one store, each checked for presence, shape and type.
 #include "checkpoint/encoder_weights.h"
 
 #include <cstdint>

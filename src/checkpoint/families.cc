@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The table of families, and reading config.json by a row of it.
 #include "checkpoint/families.h"
 
 #include <algorithm>

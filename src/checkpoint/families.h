@@ -45,8 +45,7 @@ struct Family {
   std::string_view activation;
   std::string_view absent_activation;
   std::vector<FixedKey> fixed;
-  std::vector<std::string_view>
-      prefixes;  // what task heads put before every name; tried in this order
+  std::vector<std::string_view> prefixes;  // of task heads, before every name; tried in this order
   WeightTemplates weights;
 };
 

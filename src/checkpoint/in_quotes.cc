@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Cut at whole characters, so that the result is UTF-8 when the word is.
 #include "checkpoint/in_quotes.h"
 
 #include "base/json_escape.h"

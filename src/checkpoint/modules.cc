@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// modules.json first says which modules there are, in what order and where; then each of them is
+// read.
 #include "checkpoint/modules.h"
 
 #include <algorithm>

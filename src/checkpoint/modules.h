@@ -14,7 +14,7 @@ namespace neso {
 
 struct Modules {
   std::filesystem::path
-      transformer_folder;  // where config.json, weights and tokenizer are; mostly the folder itself
+      transformer_folder;               // of config.json, weights and tokenizer; mostly `folder`
   std::optional<PoolingSpec> pooling;   // nullopt: no file says how to pool
   std::optional<size_t> pooling_width;  // of a token's state, as the pooling file has it
   bool include_prompt = true;           // false: a prompt's tokens are left out of the pooling

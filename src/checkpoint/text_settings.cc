@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Where two files state the same thing, the order of sentence-transformers decides.
 #include "checkpoint/text_settings.h"
 
 #include <algorithm>

@@ -62,15 +62,15 @@ struct ModelConfig {
   std::vector<InstanceGroup> instance_groups;
   std::optional<DynamicBatching> dynamic_batching;
   VersionPolicy version_policy;
-  int graph_optimization_level =
-      0;  // optimization.graph.level: -1 basic, 0 all, 1 extended, 2 none
+  int graph_optimization_level = 0;  // of ONNX Runtime: -1 basic, 0 all, 1 extended, 2 none
   std::map<std::string, std::string> parameters;  // key -> string_value
   std::map<std::string, std::string> metric_tags;
   // Fields that the file sets and this build does not act on yet, by path ("sequence_batching"); to
   // be logged once.
   std::vector<std::string> not_honoured;
 
-  // The whole message, completed; opaque outside config/.
+  // The whole message; opaque outside config/. Never null in what the functions below return, and
+  // they need it in what they are given.
   struct Message;
   std::shared_ptr<const Message> message;
 
@@ -91,15 +91,15 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& config_pbtxt,
 struct ModelFacts {
   std::string platform;
   std::string backend;
-  std::vector<ModelTensor>
-      inputs;  // dims without the batch dimension when supports_batching, else whole
-  std::vector<ModelTensor> outputs;    // likewise
+  // Their dims leave out the batch dimension when supports_batching, else they are whole.
+  std::vector<ModelTensor> inputs;
+  std::vector<ModelTensor> outputs;
   bool supports_batching = false;      // every input and output can have a leading batch dimension
   int64_t default_max_batch_size = 4;  // when it does and the config names none
   int default_instance_count = 1;
 };
-// Triton's auto-completion (triton.md 3.8), then validation of the whole. `auto_complete` false:
-// only validated.
+// Triton's auto-completion (triton.md 3.8), then validation of the whole; logs Triton's warning
+// when it chooses a batch size. `auto_complete` false: only validated.
 Result<ModelConfig> complete_model_config(const ModelConfig& written, const ModelFacts& facts,
                                           bool auto_complete);
 

@@ -208,8 +208,7 @@ Result<> check_instance_group(const inference::ModelConfig& config, int index) {
   if (group.profile_size() > 0) {
     return invalid_argument(
         "instance group {} of model {} and platform {} specifies profile field which is only "
-        "supported for TensorRT "
-        "models",
+        "supported for TensorRT models",
         name, config.name(), config.platform());
   }
   return {};
@@ -242,8 +241,7 @@ Result<> check_model_name(const inference::ModelConfig& config, std::string_view
     if (is_path || !is_plain_text(name) || name.size() > kMaxNameBytes) {
       return invalid_argument(
           "'name' must be a folder's name: UTF-8 text of at most {} bytes without '/' and NUL, and "
-          "not '.' or '..'; "
-          "got {} bytes",
+          "not '.' or '..'; got {} bytes",
           kMaxNameBytes, name.size());
     }
   }

@@ -50,12 +50,10 @@ TEST(ModelConfigCheck, RefusesTheModelAsAWhole) {
        "version_policy.latest.num_versions must be at least 1 for m"},
       {"response_cache { enable: true } sequence_batching { }",
        "Response Cache does not currently support model m with sequence batching scheduler. Please "
-       "disable the "
-       "response cache."},
+       "disable the response cache."},
       {"response_cache { enable: true } model_transaction_policy { decoupled: true }",
        "Response Cache does not currently support model m with 'decoupled' transaction policy. "
-       "Please disable the "
-       "response cache."},
+       "Please disable the response cache."},
   };
   expect_refused(kCases);
 }
@@ -169,8 +167,7 @@ TEST(ModelConfigCheck, RefusesInstanceGroupRules) {
        "instance_group[0].gpus[0]: -1 is no GPU id, they are 0 to 63, for m"},
       {"platform: \"neso\" instance_group { name: \"g\" profile: \"1\" }",
        "instance group g of model m and platform neso specifies profile field which is only "
-       "supported for TensorRT "
-       "models"},
+       "supported for TensorRT models"},
   };
   expect_refused(kCases);
 }
@@ -179,27 +176,22 @@ TEST(ModelConfigCheck, RefusesFilesOutsideTheModel) {
   const Case kCases[] = {
       {"default_model_filename: \"../model.onnx\"",
        "default_model_filename: \"../model.onnx\" must be a relative path without '..', inside the "
-       "model's folder, "
-       "for m"},
+       "model's folder, for m"},
       {"default_model_filename: \"/etc/passwd\"",
        "default_model_filename: \"/etc/passwd\" must be a relative path without '..', inside the "
-       "model's folder, for "
-       "m"},
+       "model's folder, for m"},
       {"output { name: \"b\" data_type: TYPE_FP32 dims: 4 label_filename: \"a/../../b\" }",
        "output[0].label_filename: \"a/../../b\" must be a relative path without '..', inside the "
-       "model's folder, for "
-       "m"},
+       "model's folder, for m"},
       {"cc_model_filenames { key: \"8.0\" value: \"/x\" }",
        "cc_model_filenames[\"8.0\"]: \"/x\" must be a relative path without '..', inside the "
        "model's folder, for m"},
       {"model_warmup { inputs { key: \"a\" value { input_data_file: \"../x\" } } }",
        "model_warmup[0].inputs[\"a\"].input_data_file: \"../x\" must be a relative path without "
-       "'..', inside the "
-       "model's folder, for m"},
+       "'..', inside the model's folder, for m"},
       {"sequence_batching { state { initial_state { data_file: \"/x\" } } }",
        "sequence_batching.state.initial_state.data_file: \"/x\" must be a relative path without "
-       "'..', inside the "
-       "model's folder, for m"},
+       "'..', inside the model's folder, for m"},
   };
   expect_refused(kCases);
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/model_config_message.h"
@@ -54,15 +55,13 @@ Result<> check_backend(const Proto& config) {
     }
     return invalid_argument(
         "Invalid model name: Could not determine backend for model '{}' with no backend in model "
-        "configuration. "
-        "Expected model name of the form 'model.<backend_name>'.",
+        "configuration. Expected model name of the form 'model.<backend_name>'.",
         config.name());
   }
   if (config.backend() == kOnnxBackend || config.backend() == kOwnName) return {};
   return unsupported(
       "unable to find backend library for backend '{}', try specifying runtime on the model "
-      "configuration. The "
-      "backends of this server are onnxruntime and neso.",
+      "configuration. The backends of this server are onnxruntime and neso.",
       config.backend());
 }
 
@@ -71,9 +70,8 @@ void fill_max_batch_size(Proto& config, int64_t default_max_batch_size) {
       static_cast<int>(std::clamp<int64_t>(default_max_batch_size, 0, INT32_MAX)));
   log_warning(
       "autofilled max_batch_size to {} for model '{}' since batching is supporrted but no "
-      "max_batch_size is specified "
-      "in model configuration. Must specify max_batch_size to utilize autofill with a larger max "
-      "batch size",
+      "max_batch_size is specified in model configuration. Must specify max_batch_size to utilize "
+      "autofill with a larger max batch size",
       config.max_batch_size(), config.name());
 }
 
@@ -149,8 +147,7 @@ Result<> check_is_complete(const Proto& config, const ModelFacts& facts) {
   const auto missing = [&](std::string_view side, size_t provided) {
     return invalid_argument(
         "unable to load model '{}', configuration expects 0 {}s, model provides {}. Declare them "
-        "in config.pbtxt, or "
-        "start the server without --disable-auto-complete-config",
+        "in config.pbtxt, or start the server without --disable-auto-complete-config",
         config.name(), side, provided);
   };
   if (!has_inputs && !facts.inputs.empty()) return missing("input", facts.inputs.size());
@@ -214,6 +211,7 @@ void fill_defaults(Proto& config, const ModelFacts& facts) {
 
 Result<ModelConfig> complete_model_config(const ModelConfig& written, const ModelFacts& facts,
                                           bool auto_complete) {
+  NESO_CHECK(written.message != nullptr);
   Proto config = written.message->proto;
   if (!is_ensemble(config)) {
     fill_backend(config, facts);

@@ -110,8 +110,7 @@ TEST(CompleteModelConfig, RefusesBatchesOfAModelThatHasNone) {
   facts.supports_batching = false;
   EXPECT_EQ(refusal("max_batch_size: 2", facts),
             "autofill failed for model 'm': model does not support batching while non-zero "
-            "max_batch_size is "
-            "specified");
+            "max_batch_size is specified");
   EXPECT_EQ(completed("", facts).max_batch_size, 0);
 }
 
@@ -137,8 +136,7 @@ TEST(CompleteModelConfig, WithoutAutoCompletionTensorsMustBeDeclared) {
       StartsWith("unable to load model 'm', configuration expects 0 outputs, model provides 1."));
   const ModelConfig config = completed(
       "input { name: \"a\" data_type: TYPE_FP32 dims: 1 } output { name: \"b\" data_type: "
-      "TYPE_FP32 dims: 1 } "
-      "max_batch_size: 8 dynamic_batching { }",
+      "TYPE_FP32 dims: 1 } max_batch_size: 8 dynamic_batching { }",
       encoder_facts(), false);
   EXPECT_EQ(config.platform,
             "onnxruntime_onnx");  // the backend's names and the defaults are filled in all the same
@@ -160,8 +158,7 @@ TEST(CompleteModelConfig, FillsPlatformAndBackendFromEachOther) {
 TEST(CompleteModelConfig, RefusesBackendsThatAreNotHere) {
   EXPECT_THAT(refusal("backend: \"python\"", encoder_facts()),
               StartsWith("unable to find backend library for backend 'python', try specifying "
-                         "runtime on the model "
-                         "configuration."));
+                         "runtime on the model configuration."));
   EXPECT_EQ(refusal("platform: \"pytorch_libtorch\"", encoder_facts()),
             "unexpected platform type 'pytorch_libtorch' for m");
   EXPECT_THAT(refusal("", ModelFacts()),

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/json_writer.h"
 #include "config/model_config_message.h"
 
@@ -122,6 +123,7 @@ void write_message(JsonWriter& json, const pb::Message& message) {
 }  // namespace
 
 std::string model_config_json(const ModelConfig& config) {
+  NESO_CHECK(config.message != nullptr);
   JsonWriter json;
   write_message(json, config.message->proto);
   return std::move(json).text();

@@ -135,12 +135,10 @@ TEST(ModelConfig, ReadsEveryFormOfTheTextFormat) {
 TEST(ModelConfigText, NamesPlaceAndFieldOfAnUnknownFieldAndTheOneMeant) {
   EXPECT_EQ(refusal("name: \"m\"\nmax_batch_size: 4\ninputt [ { } ]\n"),
             "config.pbtxt:3:1: Message type \"inference.ModelConfig\" has no field named "
-            "\"inputt\". Did you mean "
-            "\"input\"?");
+            "\"inputt\". Did you mean \"input\"?");
   EXPECT_EQ(refusal("input [\n\t{ name: \"a\" datatype\n: TYPE_FP32 } ]"),
             "config.pbtxt:2:14: Message type \"inference.ModelInput\" has no field named "
-            "\"datatype\". Did you mean "
-            "\"data_type\"?");
+            "\"datatype\". Did you mean \"data_type\"?");
   EXPECT_THAT(refusal("frobnicate: 1"), StartsWith("config.pbtxt:1:1: "));
   EXPECT_THAT(refusal("frobnicate: 1"), Not(HasSubstr("Did you mean")));
 }
@@ -148,8 +146,7 @@ TEST(ModelConfigText, NamesPlaceAndFieldOfAnUnknownFieldAndTheOneMeant) {
 TEST(ModelConfigText, NamesPlaceAndValueOfAnUnknownEnumerator) {
   EXPECT_EQ(refusal("input { name: \"a\"\n  data_type: TYPE_FP31 }"),
             "config.pbtxt:2:14: Unknown enumeration value of \"TYPE_FP31\" for field "
-            "\"data_type\". Did you mean "
-            "\"TYPE_FP32\"?");
+            "\"data_type\". Did you mean \"TYPE_FP32\"?");
   EXPECT_THAT(refusal("instance_group { kind: KIND_CPUS }"),
               HasSubstr("Did you mean \"KIND_CPU\"?"));
 }
@@ -237,9 +234,8 @@ TEST(ModelConfig, TellsWhichFieldsHaveNoEffect) {
                                    "model_warmup", "cc_model_filenames",
                                    "model_transaction_policy.decoupled", "runtime"));
   EXPECT_THAT(parse("dynamic_batching { priority_levels: 2 default_priority_level: 1 "
-                    "preserve_ordering: false "
-                    "default_queue_policy { } } response_cache { } model_transaction_policy { "
-                    "decoupled: false }")
+                    "preserve_ordering: false default_queue_policy { } } response_cache { } "
+                    "model_transaction_policy { decoupled: false }")
                   .not_honoured,
               UnorderedElementsAre("dynamic_batching.priority_levels",
                                    "dynamic_batching.default_priority_level",

@@ -45,7 +45,7 @@ class Parser {
       read_option(word.substr(2));
     } else {
       complain(fmt::format("invalid option -- '{}'", word.substr(1, 1)),
-               unknown_option(word, word.substr(1)));
+               unknown_option(word, word.substr(1, word.find('=') - 1)));
     }
   }
 

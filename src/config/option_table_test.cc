@@ -144,6 +144,7 @@ TEST_F(OptionTableTest, SuggestsTheNearestOption) {
   EXPECT_THAT(text, EndsWith("\nUnknown option --protnam: did you mean --port-name?\n"));
   EXPECT_THAT(complaint({"-quiet"}), StartsWith("prog: invalid option -- 'q'\n"));
   EXPECT_THAT(complaint({"-quiet"}), EndsWith("Unknown option -quiet: did you mean --quiet?\n"));
+  EXPECT_THAT(complaint({"-port=1"}), EndsWith("Unknown option -port=1: did you mean --port?\n"));
   EXPECT_THAT(complaint({"--zzzzzzzz"}),
               EndsWith("Unknown option --zzzzzzzz: the options are listed above.\n"));
 }

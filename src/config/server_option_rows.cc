@@ -71,8 +71,9 @@ OptionValue model_control_mode_value(std::string& mode) {
 
 OptionValue model_config_name_value(std::string& name) {
   return {"string", name, [&name](std::string_view text) -> Result<> {
-            if (text.empty())
+            if (text.empty()) {
               return invalid_argument("Error: empty argument for --model-config-name");
+            }
             if (text.find('/') != std::string_view::npos || text == "..") {
               return invalid_argument(
                   "--model-config-name takes the name of a file in configs/, not a path. Got {}",

@@ -91,8 +91,9 @@ OptionValue rate_limit_resource_value() {
     }
     const size_t second = text.find(':', first + 1);
     NESO_TRY_VOID(read_integer(text.substr(first + 1, second - first - 1), 0, kMaxInt));
-    if (second != std::string_view::npos)
+    if (second != std::string_view::npos) {
       NESO_TRY_VOID(read_integer(text.substr(second + 1), 0, kMaxInt));
+    }
     return {};
   });
 }

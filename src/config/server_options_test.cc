@@ -191,8 +191,7 @@ TEST(ServerOptions, RefusesBadValuesWithTritonsSentences) {
 TEST(ServerOptions, RefusesTwoServersOnOnePort) {
   EXPECT_THAT(complaint({"--http-port=9000", "--grpc-port=9000"}),
               EndsWith("\nThe server cannot listen to HTTP requests and GRPC requests at the same "
-                       "address and port "
-                       "0.0.0.0:9000\n"));
+                       "address and port 0.0.0.0:9000\n"));
   EXPECT_THAT(complaint({"--http-port=8002"}), HasSubstr("HTTP requests and metrics requests"));
   options({"--http-port=0", "--metrics-port=0", "--grpc-port=0"});  // any free port each
   options({"--http-port=8002", "--allow-metrics=false"});           // nobody else there
@@ -229,10 +228,10 @@ TEST(ServerOptions, OldCacheAndTraceOptionsAreDeprecated) {
   EXPECT_THAT(complaint({"--response-cache-byte-size=1", "--cache-config=local,size=1"}),
               HasSubstr("\nError: Incompatible flags --response-cache-byte-size and --cache-config "
                         "both provided."));
-  EXPECT_THAT(options({"--trace-rate=5"}).warnings,
-              ElementsAre("Warning: '--trace-rate' has been deprecated and will be removed in "
-                          "future releases. Please "
-                          "use '--trace-config rate=<rate value> instead."));
+  EXPECT_THAT(
+      options({"--trace-rate=5"}).warnings,
+      ElementsAre("Warning: '--trace-rate' has been deprecated and will be removed in future "
+                  "releases. Please use '--trace-config rate=<rate value> instead."));
 }
 
 TEST(ServerOptions, NotesWhatHasNoEffect) {

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "net/io_thread.h"
+#include "net/read_deadline.h"
 #include "net/request_parser.h"
 #include "net/response_queue.h"
 
@@ -31,15 +32,13 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-using Clock = std::chrono::steady_clock;
-constexpr Clock::time_point kNever = Clock::time_point::max();
+using Steady = std::chrono::steady_clock;
+constexpr Steady::time_point kNever = ReadDeadline::kNever;
 
 // Requests of one connection that may wait for their answers; the next one is left in the socket.
 constexpr size_t kMaxPipelined = 16;
 // An input buffer that grew beyond this for one long head is given back.
 constexpr size_t kKeptInputBytes = 4 * 1024;
-// A refused client may go on sending for this many linger_timeouts in all.
-constexpr int kLingerRounds = 6;
 
 constexpr std::string_view kAllowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
@@ -75,7 +74,8 @@ class SocketConnection final : public Connection,
         peer_(socket.peer()),
         socket_(thread.context(), tcp::v4(), socket.descriptor()),  // the family is never asked for
         timer_(thread.context()),
-        parser_(request_limits(server.options)) {
+        parser_(request_limits(server.options)),
+        read_deadline_(server.options) {
     error_code ignored;
     socket_.non_blocking(true, ignored);
     thread_.add(this);
@@ -98,15 +98,13 @@ class SocketConnection final : public Connection,
   }
 
   void drain() override {
-    restart_read_deadline();
+    const auto self = shared_from_this();
     proceed();
   }
 
  private:
-  // What the connection waits for from its peer; each has its own time-out.
-  enum class Phase { Idle, Head, Body, Linger, None };
-
   void proceed(std::string_view fresh = {});
+  void advance(std::string_view fresh);
   void take_input(std::string_view fresh);
   size_t parse(std::string_view bytes);
   void dispatch(ParsedRequest parsed);
@@ -138,24 +136,18 @@ class SocketConnection final : public Connection,
   void wait_for_input();
   void wait_for_socket_error();
 
-  Phase phase() const;
-  void update_read_deadline();
-  void restart_read_deadline();
+  Awaited awaited() const;
+  ReadDeadline::Progress reading() const {
+    return {awaited(), dispatched_, received_bytes_, server_.draining};
+  }
   void on_read_timeout();
   void arm_timer();
 
-  // A completion handler that keeps the connection alive. Nothing that goes wrong in one connection
-  // may reach another.
+  // A completion handler that keeps the connection alive.
   template <void (SocketConnection::*member)(error_code)>
   auto handler() {
     return [self = shared_from_this()](error_code error) {
-      if (self->closed_) return;
-      try {
-        ((*self).*member)(error);
-      } catch (const std::exception& exception) {
-        log_error("closing the connection of {}: {}", self->peer_, exception.what());
-        self->close();
-      }
+      if (!self->closed_) ((*self).*member)(error);
     };
   }
 
@@ -166,8 +158,8 @@ class SocketConnection final : public Connection,
   asio::steady_timer timer_;
   RequestParser parser_;
   ResponseQueue answers_;
-  std::string
-      input_;  // received, not yet consumed: part of a head, or requests beyond kMaxPipelined
+  // Received, not yet consumed: part of a head or chunk line, or requests beyond kMaxPipelined.
+  std::string input_;
   std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
 
   bool last_request_read_ = false;  // it asked to close
@@ -183,19 +175,26 @@ class SocketConnection final : public Connection,
   std::vector<std::string_view> views_;
   std::vector<asio::const_buffer> buffers_;
 
-  Phase read_phase_ = Phase::None;
-  size_t read_phase_request_ = 0;  // requests dispatched when the phase began
-  size_t dispatched_ = 0;
-  size_t window_start_bytes_ = 0;  // parser_.total_bytes() when the body's window began
-  Clock::time_point read_deadline_ = kNever;
-  Clock::time_point write_deadline_ = kNever;
-  Clock::time_point linger_end_ = kNever;
-  Clock::time_point timer_expiry_ = kNever;  // kNever: not armed
+  size_t dispatched_ = 0;  // requests
+  size_t received_bytes_ = 0;
+  ReadDeadline read_deadline_;
+  Steady::time_point write_deadline_ = kNever;
+  Steady::time_point timer_expiry_ = kNever;  // kNever: not armed
 };
 
-// Does whatever can be done now, then waits for what is missing. Every event ends here.
+// Does whatever can be done now, `fresh` bytes included, then waits for what is missing. Every
+// event ends here, and nothing that goes wrong in one connection may reach another.
 void SocketConnection::proceed(std::string_view fresh) {
   if (closed_) return;
+  try {
+    advance(fresh);
+  } catch (const std::exception& exception) {
+    log_error("closing the connection of {}: {}", peer_, exception.what());
+    close();
+  }
+}
+
+void SocketConnection::advance(std::string_view fresh) {
   if (!lingering_) {
     for (;;) {
       const size_t before = dispatched_;
@@ -208,7 +207,7 @@ void SocketConnection::proceed(std::string_view fresh) {
     // drain.
     error_code ignored;
     const bool drained =
-        server_.draining && phase() == Phase::Idle && socket_.available(ignored) == 0;
+        server_.draining && awaited() == Awaited::Request && socket_.available(ignored) == 0;
     if (finished || drained) {
       finish();
       if (closed_) return;
@@ -219,7 +218,7 @@ void SocketConnection::proceed(std::string_view fresh) {
   } else {
     wait_for_socket_error();
   }
-  update_read_deadline();
+  read_deadline_.update(reading(), Steady::now());
   arm_timer();
 }
 
@@ -309,7 +308,7 @@ bool SocketConnection::flush() {
     progressed = progressed || bytes > 0;
     if (is_not_ready(error)) {
       if (progressed || write_deadline_ == kNever)
-        write_deadline_ = Clock::now() + server_.options.write_timeout;
+        write_deadline_ = Steady::now() + server_.options.write_timeout;
       waiting_for_output_ = true;
       socket_.async_wait(tcp::socket::wait_write, handler<&SocketConnection::on_writable>());
       return true;
@@ -332,7 +331,6 @@ void SocketConnection::finish() {
   if (error) return close();
   std::string().swap(input_);
   lingering_ = true;
-  linger_end_ = Clock::now() + kLingerRounds * server_.options.linger_timeout;
   server_.activity.serving_ended();
 }
 
@@ -366,10 +364,8 @@ void SocketConnection::on_readable(error_code error) {
   } else if (error && !is_not_ready(error)) {
     return close();
   }
-  if (lingering_) {
-    restart_read_deadline();
-    return proceed();
-  }
+  received_bytes_ += bytes;
+  if (lingering_) return proceed();
   if (bytes > 0 && !wants_requests()) {
     input_ignored_ = true;
     return proceed();
@@ -414,62 +410,23 @@ void SocketConnection::on_socket_error(error_code) {
   close();
 }
 
-SocketConnection::Phase SocketConnection::phase() const {
-  if (lingering_) return Phase::Linger;
-  if (!can_take_request()) return Phase::None;
-  if (parser_.in_body()) return Phase::Body;
-  if (!input_.empty() || dispatched_ == 0) return Phase::Head;
-  return answers_.empty() ? Phase::Idle : Phase::None;
-}
-
-void SocketConnection::update_read_deadline() {
-  const Phase now = phase();
-  if (now == read_phase_ && dispatched_ == read_phase_request_) return;
-  read_phase_ = now;
-  read_phase_request_ = dispatched_;
-  restart_read_deadline();
-}
-
-void SocketConnection::restart_read_deadline() {
-  const HttpServerOptions& options = server_.options;
-  const Clock::time_point now = Clock::now();
-  switch (phase()) {
-    case Phase::None:
-      read_deadline_ = kNever;
-      return;
-    case Phase::Idle:
-      read_deadline_ = now + options.idle_timeout;
-      return;
-    case Phase::Head:
-      read_deadline_ =
-          now + (server_.draining ? std::min(options.drain_grace, options.header_timeout)
-                                  : options.header_timeout);
-      return;
-    case Phase::Body:
-      window_start_bytes_ = parser_.total_bytes();
-      read_deadline_ = now + options.body_window;
-      return;
-    case Phase::Linger:
-      read_deadline_ = std::min(now + options.linger_timeout, linger_end_);
-      return;
-  }
+Awaited SocketConnection::awaited() const {
+  if (lingering_) return Awaited::Silence;
+  if (!can_take_request()) return Awaited::Nothing;
+  if (parser_.in_body()) return Awaited::Body;
+  if (!input_.empty() || dispatched_ == 0) return Awaited::Head;
+  return answers_.empty() ? Awaited::Request : Awaited::Nothing;
 }
 
 void SocketConnection::on_read_timeout() {
-  const HttpServerOptions& options = server_.options;
-  if (read_phase_ == Phase::Body) {
-    const size_t bytes = parser_.total_bytes() - window_start_bytes_;
-    const auto least =
-        options.min_body_bytes_per_second * options.body_window / std::chrono::seconds(1);
-    if (bytes >= static_cast<size_t>(least)) return restart_read_deadline();
-    refuse({408, fmt::format("The request body came slower than {} bytes per second.",
-                             options.min_body_bytes_per_second)});
+  const ReadDeadline::Verdict verdict = read_deadline_.expired(reading(), Steady::now());
+  if (verdict == ReadDeadline::Verdict::Wait) return;
+  if (verdict == ReadDeadline::Verdict::Refuse && !between_requests()) {
+    refuse(read_deadline_.refusal());
     return proceed();
   }
-  if (read_phase_ == Phase::Head && !between_requests()) {
-    refuse({408, "The request head was not complete in time."});
-    return proceed();
-  }
+  error_code ignored;
+  if (!lingering_ && socket_.available(ignored) > 0) return;  // it spoke up in this moment
   close();  // it asked for nothing, or has its answer
 }
 
@@ -477,7 +434,7 @@ void SocketConnection::on_read_timeout() {
 // move on with every request cost nothing.
 void SocketConnection::arm_timer() {
   if (closed_) return;
-  const Clock::time_point next = std::min(read_deadline_, write_deadline_);
+  const Steady::time_point next = std::min(read_deadline_.at(), write_deadline_);
   if (next >= timer_expiry_) return;
   timer_expiry_ = next;
   timer_.expires_at(next);
@@ -487,13 +444,13 @@ void SocketConnection::arm_timer() {
 void SocketConnection::on_timer(error_code error) {
   if (error) return;  // replaced by an earlier one
   timer_expiry_ = kNever;
-  const Clock::time_point now = Clock::now();
+  const Steady::time_point now = Steady::now();
   if (write_deadline_ <= now) {
     error_code ignored;
     socket_.set_option(tcp::socket::linger(true, 0), ignored);  // what was not taken is dropped now
     return close();
   }
-  if (read_deadline_ <= now) on_read_timeout();
+  if (read_deadline_.at() <= now) on_read_timeout();
   arm_timer();
 }
 

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "net/activity.h"
-#include "net/head_scanner.h"
+#include "net/grammar.h"
 #include "net/http_message.h"
 #include "net/http_server.h"
 #include "net/refusal_log.h"

@@ -12,25 +12,16 @@ namespace {
 constexpr std::string_view kVersionShape = "HTTP/d.d\r";  // d: a digit
 constexpr size_t kMaxMethodBytes = 32;
 
-bool is_token_char(char c) {
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
 }  // namespace
 
-HeadScanner::Progress HeadScanner::scan(std::string_view bytes) {
+Scan HeadScanner::scan(std::string_view bytes) {
   while (position_ < bytes.size() && state_ != State::Done && !refusal_) step(bytes[position_]);
   if (!refusal_ && position_ > limits_.max_header_bytes) {
     refuse(431, fmt::format("The request head exceeds the limit of {} bytes.",
                             limits_.max_header_bytes));
   }
-  if (refusal_) return Progress::Refused;
-  return state_ == State::Done ? Progress::Complete : Progress::NeedMore;
+  if (refusal_) return Scan::Refused;
+  return state_ == State::Done ? Scan::Complete : Scan::NeedMore;
 }
 
 void HeadScanner::step(char c) {
@@ -69,7 +60,7 @@ void HeadScanner::target(char c) {
   if (c == ' ' && part_bytes_ > 0) {
     state_ = State::Version;
     part_bytes_ = 0;
-  } else if (c == ' ' || is_control(c)) {
+  } else if (is_blank(c) || is_forbidden(c)) {
     refuse(400, "The request line is not 'METHOD target HTTP/1.1'.");
   } else if (++part_bytes_ > limits_.max_target_bytes) {
     refuse(414, fmt::format("The request target exceeds the limit of {} bytes.",
@@ -94,7 +85,7 @@ void HeadScanner::version(char c) {
 void HeadScanner::line_start(char c) {
   if (c == '\r') {
     state_ = State::HeadEnd;
-  } else if (c == ' ' || c == '\t') {
+  } else if (is_blank(c)) {
     refuse(400, "A header line starts with a blank; folded headers are not accepted.");
   } else if (++headers_ > limits_.max_headers) {
     refuse(431, fmt::format("The request has more than {} headers.", limits_.max_headers));
@@ -109,7 +100,7 @@ void HeadScanner::line(char c) {
     state_ = State::LineEnd;
   } else if (c == '\n') {
     refuse(400, "A header line ends in a line feed without a carriage return.");
-  } else if (is_control(c) && c != '\t') {
+  } else if (is_forbidden(c)) {
     refuse(400, "A header holds a control character.");
   }
 }

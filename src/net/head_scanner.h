@@ -9,15 +9,9 @@
 #include <string>
 #include <string_view>
 
-namespace neso::net {
+#include "net/grammar.h"
 
-// Why a request is not served: the answer's status and its sentence. Such an answer always closes
-// the connection.
-struct Refusal {
-  int status = 0;  // 0: none
-  std::string sentence;
-  explicit operator bool() const { return status != 0; }
-};
+namespace neso::net {
 
 struct HeadLimits {
   size_t max_header_bytes = 64 * 1024;  // the whole head; 431
@@ -28,12 +22,10 @@ struct HeadLimits {
 // One head, from its request line on.
 class HeadScanner {
  public:
-  enum class Progress { NeedMore, Complete, Refused };
-
   explicit HeadScanner(const HeadLimits& limits) : limits_(limits) {}
 
   // `bytes` is the head from its first byte: what earlier calls saw and what has come since.
-  Progress scan(std::string_view bytes);
+  Scan scan(std::string_view bytes);
 
   // The head's size, its blank line included; after Complete.
   size_t size() const { return position_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An HTTP/1.1 server on Boost.Beast: bytes, limits and time-outs. It knows no model. Keep-alive, pipelined requests
-// answered in order, chunked bodies, Expect: 100-continue. Its I/O threads never compute.
+// An HTTP/1.1 server on Boost.Beast: bytes, limits and time-outs. It knows no model. Keep-alive,
+// pipelined requests answered in order, chunked bodies, Expect: 100-continue. Its I/O threads never
+// compute.
 #pragma once
 
 #include <chrono>
@@ -18,45 +19,52 @@ namespace neso::net {
 struct HttpServerOptions {
   std::string name = "HTTPService";  // for messages: "failed to start HTTP service" is the caller's
   std::string address = "0.0.0.0";
-  uint16_t port = 0;                 // 0: any free one, see port()
+  uint16_t port = 0;  // 0: any free one, see port()
   bool reuse_port = false;
   size_t threads = 2;
-  size_t max_header_bytes = 64 * 1024;     // 431
-  size_t max_headers = 100;                // 431
-  size_t max_target_bytes = 8 * 1024;      // 414
-  size_t max_body_bytes = 64 * 1024 * 1024;  // 413, from Content-Length alone when it tells
-  size_t max_chunks = 65536;               // non-empty chunks of one body; 400
-  size_t max_connections = 10000;          // further ones: 503
-  std::chrono::milliseconds header_timeout{60'000};   // whole head of a request
-  std::chrono::milliseconds idle_timeout{75'000};     // between requests
-  std::chrono::milliseconds write_timeout{60'000};    // without progress
-  size_t min_body_bytes_per_second = 1024;            // in each body_window of a body that is awaited; else 408
+  size_t max_header_bytes = 64 * 1024;               // 431
+  size_t max_headers = 100;                          // 431
+  size_t max_target_bytes = 8 * 1024;                // 414
+  size_t max_body_bytes = 64 * 1024 * 1024;          // 413, from Content-Length alone when it tells
+  size_t max_chunks = 65536;                         // non-empty chunks of one body; 400
+  size_t max_connections = 10000;                    // further ones: 503
+  std::chrono::milliseconds header_timeout{60'000};  // whole head of a request
+  std::chrono::milliseconds idle_timeout{75'000};    // between requests
+  std::chrono::milliseconds write_timeout{60'000};   // without progress
+  size_t min_body_bytes_per_second =
+      1024;  // in each body_window of a body that is awaited; else 408
   std::chrono::milliseconds body_window{10'000};
-  std::chrono::milliseconds linger_timeout{5'000};    // a refused client's further bytes are dropped until it pauses so long
-  std::chrono::milliseconds drain_grace{500};         // for heads that are awaited when stop_accepting() comes
+  std::chrono::milliseconds linger_timeout{
+      5'000};  // a refused client's further bytes are dropped until it pauses so long
+  std::chrono::milliseconds drain_grace{
+      500};  // for heads that are awaited when stop_accepting() comes
   // Ends the sentence of a 413.
   std::string body_limit_hint = "Use --http-max-input-size to increase the limit.";
-  // The body of an answer that the server itself gives (400, 413, ...), from status and sentence.
+  // The body of an answer that the server itself gives (400, 413, ...), from status and sentence;
+  // called once for each, on an I/O thread. Without it such answers are plain text.
   std::function<std::string(int status, const std::string& sentence)> error_body;
 };
 
 class HttpServer {
  public:
-  // Binds, listens and starts its threads. `address` is a numeric IPv4 or IPv6 address or "localhost"; another text, or
-  // an address that is not this machine's, is InvalidArgument. A taken port is NotReady with Triton's words,
-  // "Socket '0.0.0.0:8000' already in use ". The handler must not throw; if it does, its connection is closed.
-  static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options, HttpHandler handler);
+  // Binds, listens and starts its threads. `address` is a numeric IPv4 or IPv6 address or
+  // "localhost"; another text, or an address that is not this machine's, is InvalidArgument. A
+  // taken port is NotReady with Triton's words, "Socket '0.0.0.0:8000' already in use ". The
+  // handler must not throw; if it does, its connection is closed.
+  static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options,
+                                                   HttpHandler handler);
   // Stops at once, not from a handler. Answers that come later are dropped.
   virtual ~HttpServer() = default;
 
   virtual uint16_t port() const = 0;
-  // No new connections, idle ones closed, answers to come carry Connection: close. What waits in the listen queue is
-  // still taken, and connections that have sent nothing yet get drain_grace for a request. Any thread.
+  // No new connections, idle ones closed, answers to come carry Connection: close. What waits in
+  // the listen queue is still taken, and connections that have sent nothing yet get drain_grace for
+  // a request. Any thread.
   virtual void stop_accepting() = 0;
   // Requests that were read completely and not yet fully answered.
   virtual size_t requests_in_flight() const = 0;
-  // True once none is left; waits up to `limit`. After stop_accepting() it also waits for the requests that are still
-  // being received. Not from a handler.
+  // True once none is left; waits up to `limit`. After stop_accepting() it also waits for the
+  // requests that are still being received. Not from a handler.
   virtual bool drain(std::chrono::milliseconds limit) = 0;
 };
 

@@ -229,6 +229,21 @@ TEST(HttpServerDrain, ASilentConnectionDelaysItForTheGraceOnly) {
   EXPECT_TRUE(silent.closed_by_peer());
 }
 
+TEST(HttpServerDrain, MayBeStartedByAHandler) {
+  std::unique_ptr<HttpServer> server;
+  std::atomic<HttpServer*> started{nullptr};
+  server = start_server(test_options(), [&](HttpRequest request, Respond respond) {
+    started.load()->stop_accepting();
+    echo(std::move(request), std::move(respond));
+  });
+  started = server.get();
+  TestClient client(server->port());
+  const auto answer = client.ask(kGet);
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(answer->has("\r\nConnection: close\r\n"));
+  EXPECT_TRUE(server->drain(kPatience));
+}
+
 TEST(HttpServerDrain, WithoutStopWaitsForRequestsOnly) {
   const auto server = start_server(test_options(), echo);
   TestClient client(server->port());

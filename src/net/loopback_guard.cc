@@ -17,7 +17,8 @@ bool is_loopback_ipv4(std::string_view host) {
   while (true) {
     const size_t dot = host.find('.');
     const std::string_view part = host.substr(0, dot);
-    if (part.empty() || part.size() > 3 || !all_digits(part) || (parts == 0 && part != "127")) return false;
+    if (part.empty() || part.size() > 3 || !all_digits(part) || (parts == 0 && part != "127"))
+      return false;
     ++parts;
     if (dot == std::string_view::npos) return parts == 4;
     host.remove_prefix(dot + 1);
@@ -45,10 +46,12 @@ bool is_loopback_authority(std::string_view authority) {
   return host == "localhost" || host == "[::1]" || is_loopback_ipv4(host);
 }
 
-HttpHandler guard_loopback(std::string_view bound_address, HttpResponse refusal, HttpHandler handler) {
+HttpHandler guard_loopback(std::string_view bound_address, HttpResponse refusal,
+                           HttpHandler handler) {
   if (!is_loopback_authority(bound_address) && bound_address != "::1") return handler;
   refusal.status = 403;
-  return [refusal = std::move(refusal), handler = std::move(handler)](HttpRequest request, Respond respond) {
+  return [refusal = std::move(refusal), handler = std::move(handler)](HttpRequest request,
+                                                                      Respond respond) {
     if (!from_this_machine(request)) return respond(refusal);
     handler(std::move(request), std::move(respond));
   };

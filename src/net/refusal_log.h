@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/thread_annotations.h"
-#include "net/head_scanner.h"
+#include "net/grammar.h"
 
 namespace neso::net {
 

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "net/chunk_decoder.h"
+
 namespace neso::net {
 
 namespace {
@@ -19,38 +21,13 @@ using boost::beast::iequals;
 // Beast's view: std::string_view's twin, of another type.
 using BeastView = boost::beast::string_view;
 
-constexpr size_t kMaxChunkLineBytes = 8 * 1024;  // one chunk's size and extensions, or the trailers
-constexpr size_t kMaxChunkSizeDigits = 16;
-// "0\r\n\r\n": every rest of a chunked body that starts at a chunk's line is at least as long.
-// Beast asserts it.
-constexpr size_t kMinChunkedRest = 5;
-
 std::string_view view(BeastView text) {
   return {text.data(), text.size()};
-}
-
-bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 bool is_decimal(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// Whether a chunk's line can still become [CRLF] 1*HEXDIG (CR | ";" | blank): tells garbage before
-// the line is whole.
-bool plausible_chunk_line(std::string_view bytes, bool after_chunk) {
-  if (after_chunk) {
-    const std::string_view line_end = "\r\n";
-    if (bytes.substr(0, 2) != line_end.substr(0, bytes.size())) return false;
-    bytes.remove_prefix(std::min<size_t>(2, bytes.size()));
-  }
-  size_t digits = 0;
-  while (digits < bytes.size() && is_hex(bytes[digits])) ++digits;
-  if (digits > kMaxChunkSizeDigits) return false;
-  if (digits == bytes.size()) return true;
-  return digits > 0 && std::string_view("\r; \t").find(bytes[digits]) != std::string_view::npos;
 }
 
 // Transfer-Encoding other than "chunked": known codings in front of it are 501 (RFC 9112 6.1), all
@@ -90,9 +67,6 @@ Refusal refusal_of(const error_code& error) {
       return {400, "The Content-Length is malformed, repeated, or joined by a Transfer-Encoding."};
     case http::error::bad_transfer_encoding:
       return {400, "The Transfer-Encoding is repeated or joined by a Content-Length."};
-    case http::error::bad_chunk:
-    case http::error::bad_chunk_extension:
-      return {400, "The chunked request body is malformed."};
     case http::error::bad_field:
       return {400, "A header name is empty or holds a character that is not allowed."};
     default:
@@ -100,33 +74,31 @@ Refusal refusal_of(const error_code& error) {
   }
 }
 
-}  // namespace
-
-// One message: fills an HttpRequest from Beast's events.
-class RequestParser::Message final : public http::basic_parser<true> {
+// Reads one head into an HttpRequest.
+class Head final : public http::basic_parser<true> {
  public:
-  explicit Message(const RequestLimits& limits) : limits_(limits) {
-    header_limit(
-        static_cast<uint32_t>(limits.head.max_header_bytes + 1));  // the scanner refused before
-    body_limit(limits.max_body_bytes);
+  explicit Head(size_t max_bytes) {
+    header_limit(static_cast<uint32_t>(max_bytes + 1));  // the scanner refuses before
+    body_limit(boost::none);                             // bodies are not its business
+  }
+
+  // `bytes` is a whole head.
+  Refusal read(std::string_view bytes) {
+    error_code error;
+    put({bytes.data(), bytes.size()}, error);
+    if (refusal_) return refusal_;
+    if (error) return refusal_of(error);
+    parsed.keep_alive = keep_alive();
+    return {};
   }
 
   ParsedRequest parsed;
-  Refusal refusal;
   bool expects_continue = false;
-  bool at_chunk_line = false;  // the next byte belongs to a chunk's line
-  size_t chunks = 0;
-
-  Refusal too_large() const {
-    return {413, fmt::format("The request body exceeds the limit of {} bytes.{}{}",
-                             limits_.max_body_bytes, limits_.body_limit_hint.empty() ? "" : " ",
-                             limits_.body_limit_hint)};
-  }
 
  private:
   void refuse(Refusal reason, error_code& error) {
-    refusal = std::move(reason);
-    error = http::error::bad_value;  // stops the parser; `refusal` is what counts
+    refusal_ = std::move(reason);
+    error = http::error::bad_value;  // stops the parser; refusal_ is what counts
   }
 
   void on_request_impl(http::verb, BeastView method, BeastView target, int version,
@@ -149,7 +121,6 @@ class RequestParser::Message final : public http::basic_parser<true> {
 
   void on_field_impl(http::field field, BeastView name, BeastView value,
                      error_code& error) override {
-    if (in_trailers_) return;  // no trailer means anything to us, and none may pose as a header
     switch (field) {
       case http::field::content_length:
         // Beast would take "5, 5" and a repeated equal one.
@@ -177,58 +148,38 @@ class RequestParser::Message final : public http::basic_parser<true> {
     parsed.request.headers.emplace_back(view(name), view(value));
   }
 
-  void on_header_impl(error_code&) override { parsed.keep_alive = keep_alive(); }
-
-  void on_body_init_impl(const boost::optional<uint64_t>&, error_code&) override {}
-
-  size_t on_body_impl(BeastView piece, error_code&) override {
-    const uint64_t length = content_length().value_or(limits_.max_body_bytes);
-    append(piece, static_cast<size_t>(length));
-    return piece.size();
-  }
-
-  void on_chunk_header_impl(uint64_t size, BeastView, error_code& error) override {
-    at_chunk_line = false;
-    in_trailers_ = size == 0;
-    if (size == 0) return;
-    if (++chunks > limits_.max_chunks) {
-      refuse({400, fmt::format("Chunked request body exceeds maximum of {} non-empty chunks. "
-                               "Send fewer or larger HTTP chunks.",
-                               limits_.max_chunks)},
-             error);
-    }
-  }
-
-  size_t on_chunk_body_impl(uint64_t remain, BeastView piece, error_code&) override {
-    append(piece, limits_.max_body_bytes);
-    at_chunk_line = piece.size() == remain;
-    return piece.size();
-  }
-
+  void on_response_impl(int, BeastView, int, error_code&) override {}
+  void on_header_impl(error_code&) override {}
   void on_finish_impl(error_code&) override {}
-  void on_response_impl(int, BeastView, int, error_code&) override {}  // requests only
+  // Never called: put() gets the head and nothing behind it.
+  void on_body_init_impl(const boost::optional<uint64_t>&, error_code&) override {}
+  size_t on_body_impl(BeastView, error_code&) override { return 0; }
+  void on_chunk_header_impl(uint64_t, BeastView, error_code&) override {}
+  size_t on_chunk_body_impl(uint64_t, BeastView, error_code&) override { return 0; }
 
-  // Doubles the memory as bytes come, up to the length that the body can have.
-  void append(BeastView piece, size_t most) {
-    std::string& body = parsed.request.body;
-    const size_t size = body.size() + piece.size();
-    if (size > body.capacity()) body.reserve(std::max(size, std::min(2 * size, most)));
-    body.append(piece.data(), piece.size());
-  }
-
-  const RequestLimits& limits_;
-  bool in_trailers_ = false;
+  Refusal refusal_;
   int content_lengths_ = 0;
   int transfer_encodings_ = 0;
   int hosts_ = 0;
 };
 
+// Doubles the memory as bytes come, up to the length that the body can have.
+void append(std::string& body, std::string_view piece, size_t most) {
+  const size_t size = body.size() + piece.size();
+  if (size > body.capacity()) body.reserve(std::max(size, std::min(2 * size, most)));
+  body.append(piece);
+}
+
+}  // namespace
+
 struct RequestParser::State {
-  explicit State(const RequestLimits& limits) : limits(limits) { restart(); }
+  explicit State(const RequestLimits& the_limits) : limits(the_limits) { restart(); }
 
   void restart() {
-    message.emplace(limits);
+    head.emplace(limits.head.max_header_bytes);
     scanner.emplace(limits.head);
+    chunks.reset();
+    in_body = false;
     blank_line_skipped = false;
   }
 
@@ -236,28 +187,27 @@ struct RequestParser::State {
     refusal = std::move(reason);
     return Progress::Refused;
   }
+  Progress refuse_too_large() {
+    return refuse(
+        {413,
+         fmt::format("The request body exceeds the limit of {} bytes.{}{}", limits.max_body_bytes,
+                     limits.body_limit_hint.empty() ? "" : " ", limits.body_limit_hint)});
+  }
 
   Progress feed_head(std::string_view input, size_t& consumed);
+  Progress begin_body();
   Progress feed_body(std::string_view input, size_t& consumed);
-  // One step of Beast; NeedMore may have consumed bytes, or none when it cannot go on without more.
-  Progress put(std::string_view input, size_t& consumed);
+  Progress feed_chunks(std::string_view input, size_t& consumed);
 
   const RequestLimits limits;
-  std::optional<Message> message;
   std::optional<HeadScanner> scanner;
+  std::optional<Head> head;
+  std::optional<ChunkDecoder> chunks;  // when the body is chunked
+  size_t length = 0;                   // of the body, when it is not
+  bool in_body = false;
   bool blank_line_skipped = false;  // RFC 9112 2.2: one empty line before a request is forgiven
   Refusal refusal;
-  size_t total_bytes = 0;
 };
-
-RequestParser::Progress RequestParser::State::put(std::string_view input, size_t& consumed) {
-  error_code error;
-  consumed += message->put({input.data(), input.size()}, error);
-  if (message->refusal) return refuse(message->refusal);
-  if (error == http::error::body_limit) return refuse(message->too_large());
-  if (error && error != http::error::need_more) return refuse(refusal_of(error));
-  return message->is_done() ? Progress::Complete : Progress::NeedMore;
-}
 
 RequestParser::Progress RequestParser::State::feed_head(std::string_view input, size_t& consumed) {
   if (!blank_line_skipped && input.starts_with("\r\n")) {
@@ -268,33 +218,53 @@ RequestParser::Progress RequestParser::State::feed_head(std::string_view input, 
     return Progress::NeedMore;
   }
   switch (scanner->scan(input)) {
-    case HeadScanner::Progress::NeedMore:
+    case Scan::NeedMore:
       return Progress::NeedMore;
-    case HeadScanner::Progress::Refused:
+    case Scan::Refused:
       return refuse(scanner->refusal());
-    case HeadScanner::Progress::Complete:
+    case Scan::Complete:
       break;
   }
-  const Progress progress = put(input.substr(0, scanner->size()), consumed);
-  message->at_chunk_line = progress == Progress::NeedMore && message->chunked();
-  return progress;
+  consumed += scanner->size();
+  if (Refusal reason = head->read(input.substr(0, scanner->size())))
+    return refuse(std::move(reason));
+  return begin_body();
+}
+
+RequestParser::Progress RequestParser::State::begin_body() {
+  if (head->chunked()) {
+    chunks.emplace(limits.max_body_bytes, limits.max_chunks);
+  } else {
+    const uint64_t declared = head->content_length().value_or(0);
+    if (declared > limits.max_body_bytes) return refuse_too_large();
+    if (declared == 0) return Progress::Complete;
+    length = static_cast<size_t>(declared);
+  }
+  in_body = true;
+  return Progress::NeedMore;
 }
 
 RequestParser::Progress RequestParser::State::feed_body(std::string_view input, size_t& consumed) {
+  if (chunks) return feed_chunks(input, consumed);
+  std::string& body = head->parsed.request.body;
+  const std::string_view piece = input.substr(0, length - body.size());
+  append(body, piece, length);
+  consumed = piece.size();
+  return body.size() == length ? Progress::Complete : Progress::NeedMore;
+}
+
+RequestParser::Progress RequestParser::State::feed_chunks(std::string_view input,
+                                                          size_t& consumed) {
   while (consumed < input.size()) {
-    const std::string_view rest = input.substr(consumed);
-    const bool at_chunk_line = message->at_chunk_line;
-    if (at_chunk_line) {
-      if (!plausible_chunk_line(rest, message->chunks > 0))
-        return refuse(refusal_of(http::error::bad_chunk));
-      if (rest.size() < kMinChunkedRest) return Progress::NeedMore;
+    size_t taken = 0;
+    std::string_view data;
+    const Scan scan = chunks->feed(input.substr(consumed), taken, data);
+    consumed += taken;
+    append(head->parsed.request.body, data, limits.max_body_bytes);
+    if (scan == Scan::Complete) return Progress::Complete;
+    if (scan == Scan::Refused) {
+      return chunks->refusal().status == 413 ? refuse_too_large() : refuse(chunks->refusal());
     }
-    const size_t before = consumed;
-    const Progress progress = put(rest, consumed);
-    const bool stuck = consumed == before && progress == Progress::NeedMore;
-    if (at_chunk_line && (stuck ? rest.size() : consumed - before) > kMaxChunkLineBytes)
-      return refuse(refusal_of(http::error::bad_chunk));
-    if (stuck || progress != Progress::NeedMore) return progress;
   }
   return Progress::NeedMore;
 }
@@ -304,25 +274,24 @@ RequestParser::RequestParser(const RequestLimits& limits)
 RequestParser::~RequestParser() = default;
 
 RequestParser::Progress RequestParser::feed(std::string_view input, size_t& consumed) {
+  State& state = *state_;
   consumed = 0;
-  if (state_->refusal) return Progress::Refused;
+  if (state.refusal) return Progress::Refused;
   Progress progress = Progress::NeedMore;
-  const bool was_in_head = !in_body();
-  if (was_in_head) progress = state_->feed_head(input, consumed);
-  if (progress == Progress::NeedMore && in_body()) {
-    size_t body_bytes = 0;
-    progress = state_->feed_body(input.substr(consumed), body_bytes);
+  const bool head_was_awaited = !state.in_body;
+  if (head_was_awaited) progress = state.feed_head(input, consumed);
+  if (state.in_body) {
     // A client that sends the body unasked is not kept waiting for anything.
-    const bool asks = was_in_head && state_->message->expects_continue && consumed == input.size();
+    const bool asks = head_was_awaited && state.head->expects_continue && consumed == input.size();
+    size_t body_bytes = 0;
+    progress = asks ? Progress::Continue : state.feed_body(input.substr(consumed), body_bytes);
     consumed += body_bytes;
-    if (progress == Progress::NeedMore && asks) progress = Progress::Continue;
   }
-  state_->total_bytes += consumed;
   return progress;
 }
 
 ParsedRequest RequestParser::take() {
-  ParsedRequest parsed = std::move(state_->message->parsed);
+  ParsedRequest parsed = std::move(state_->head->parsed);
   state_->restart();
   return parsed;
 }
@@ -336,11 +305,7 @@ const Refusal& RequestParser::refusal() const {
 }
 
 bool RequestParser::in_body() const {
-  return state_->message->is_header_done() && !state_->message->is_done();
-}
-
-size_t RequestParser::total_bytes() const {
-  return state_->total_bytes;
+  return state_->in_body;
 }
 
 }  // namespace neso::net

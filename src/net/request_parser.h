@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes of a connection -> requests, under limits. The grammar is Boost.Beast's; what may not pass
+// Bytes of a connection -> requests, under limits. A head is read by Boost.Beast; what may not pass
 // although Beast lets it (ambiguous framing, RFC 9112 section 6.3) is refused here and in the
-// HeadScanner. Memory follows the bytes that came, never a declared length. Pure: no socket, no
-// clock; one thread at a time.
+// HeadScanner, and bodies are taken apart here. Memory follows the bytes that came, never a
+// declared length. Pure: no socket, no clock; one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -52,11 +52,8 @@ class RequestParser {
 
   // The head is complete, the body is not.
   bool in_body() const;
-  // Bytes consumed since construction.
-  size_t total_bytes() const;
 
  private:
-  class Message;
   struct State;
   std::unique_ptr<State> state_;
 };

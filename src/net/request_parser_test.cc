@@ -92,7 +92,7 @@ TEST(RequestParser, KeepAliveFollowsVersionAndConnection) {
 TEST(RequestParser, ReadsChunksWithExtensionsAndDropsTrailers) {
   const std::string bytes =
       "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
-      "5\r\nhello\r\n00a;name=value;q=\"a;b\"\r\n 123456789\r\n0\r\nX-Trailer: 1\r\nHost: "
+      "5 ;x\r\nhello\r\n00a;name=value;q=\"a;b\"\r\n 123456789\r\n0\r\nX-Trailer: 1\r\nHost: "
       "evil\r\n\r\n";
   for (const size_t piece : {kWhole, size_t{1}, size_t{2}, size_t{3}, size_t{7}}) {
     const Parsed parsed = parse(bytes + "GET /next HTTP/1.1\r\n\r\n", piece);
@@ -186,6 +186,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"hex_prefix", chunked("0x10\r\n"), 400},
         BadRequest{"blank", chunked(" 5\r\n"), 400}, BadRequest{"empty_size", chunked("\r\n"), 400},
         BadRequest{"bare_line_feed", chunked("5\nhello"), 400},
+        BadRequest{"line_end_in_quotes", chunked("5;a=\"\r\nb\"\r\nhello"), 400},
+        BadRequest{"blank_after_size", chunked("5 \r\n"), 400},
+        BadRequest{"folded_trailer", chunked("0\r\nX: 1\r\n y\r\n\r\n"), 400},
+        BadRequest{"control_in_extension", chunked("5;a\x01\r\n"), 400},
         BadRequest{"no_crlf_after_data", chunked("5\r\nhello0\r\n\r\n"), 400},
         BadRequest{"too_much_data", chunked("5\r\nhello!\r\n0\r\n\r\n"), 400},
         BadRequest{"long_extension", chunked("5;" + std::string(64 * 1024, 'x') + "\r\n"), 400},

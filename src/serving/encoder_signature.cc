@@ -61,7 +61,8 @@ Result<> check_dims(const ModelConfig& config, const ModelTensor& declared,
 
 Result<> check_encoder_input(const ModelConfig& config, const ModelTensor& declared,
                              bool has_tokenizer) {
-  constexpr std::array<std::string_view, 3> kIdInputs = {kInputIds, kAttentionMask, kTokenTypeIds};
+  constexpr std::array<std::string_view, 4> kIdInputs = {kInputIds, kAttentionMask, kTokenTypeIds,
+                                                         kPositionIds};
   const bool is_text = declared.name == kTextInput && has_tokenizer;
   if (!is_text && std::ranges::find(kIdInputs, declared.name) == kIdInputs.end()) {
     return invalid_argument("unexpected inference input '{}', allowed inputs are: {}{}",

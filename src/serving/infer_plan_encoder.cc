@@ -68,7 +68,8 @@ Result<Rows> read_rows(const EncoderModel& model, const InferRequest& request) {
   NESO_TRY_VOID(check_inputs(model.signature.rules, request));
   const TokenInputs inputs = {.ids = find(request, kInputIds),
                               .mask = find(request, kAttentionMask),
-                              .types = find(request, kTokenTypeIds)};
+                              .types = find(request, kTokenTypeIds),
+                              .positions = find(request, kPositionIds)};
   if (inputs.ids == nullptr) {
     return invalid_argument("{}model '{}' takes its texts as input 'text'",
                             request_prefix(request.id), model.signature.rules.model);
@@ -102,7 +103,7 @@ struct Source {
 struct Assembly {
   std::vector<Source> sources = {};
   size_t rows = 0;
-  std::vector<std::vector<int32_t>> places =
+  std::vector<std::vector<size_t>> places =
       {};  // of each row's tokens in a dense row; for states only
   size_t columns = 0;
   bool without_batch = false;
@@ -134,8 +135,7 @@ NamedTensor states(const Assembly& assembly, const Source& source,
   for (size_t row = 0; row < rows; ++row) {
     const auto& packed = std::get<std::vector<float>>(outputs[source.first_work + row]);
     for (size_t token = 0; token < assembly.places[row].size(); ++token) {
-      const size_t place =
-          row * assembly.columns + static_cast<size_t>(assembly.places[row][token]);
+      const size_t place = row * assembly.columns + assembly.places[row][token];
       std::copy_n(packed.begin() + static_cast<std::ptrdiff_t>(token * hidden), hidden,
                   values.begin() + static_cast<std::ptrdiff_t>(place * hidden));
     }
@@ -167,12 +167,10 @@ std::vector<NamedTensor> assemble(const Assembly& assembly, std::vector<JobOutpu
   return answered;
 }
 
-std::vector<std::vector<int32_t>> places_of(const TokenRows& rows) {
-  std::vector<std::vector<int32_t>> places;
-  for (const SequenceWork& sequence : rows.sequences) {
-    std::vector<int32_t>& row = places.emplace_back(sequence.positions);
-    if (!row.empty()) continue;
-    for (size_t i = 0; i < sequence.ids.size(); ++i) row.push_back(static_cast<int32_t>(i));
+std::vector<std::vector<size_t>> places_of(const TokenRows& rows) {
+  std::vector<std::vector<size_t>> places(rows.sequences.size());
+  for (size_t i = 0; i < rows.mask.size(); ++i) {
+    if (rows.mask[i] != 0) places[i / rows.columns].push_back(i % rows.columns);
   }
   return places;
 }

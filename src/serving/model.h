@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -43,6 +44,13 @@ class Model {
   ModelStatistics statistics() const { return parts_.recorder->snapshot(); }
   // Everything but the versions, which a single one does not know.
   ModelMetadata metadata() const;
+
+  // The width of the vectors that texts become; nullopt when this model takes no texts.
+  std::optional<size_t> embedding_width() const {
+    const EncoderModel* model = encoder();
+    if (model == nullptr || !model->text) return std::nullopt;
+    return model->width;
+  }
 
   // Tokenizes and checks on the calling thread; `done` fires there (a refusal) or on an engine's.
   void infer(InferRequest request, Completion<InferResponse> done);

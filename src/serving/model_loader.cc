@@ -49,10 +49,19 @@ struct Loading {
   size_t width = 0;
 };
 
+// A graph that looks like an encoder is served as one unless its config uses it as a plain graph.
 bool is_encoder(const Loading& loading) {
-  const auto reshapes = [](const ModelTensor& t) { return t.reshape.has_value(); };
-  return loading.engine.info.can_encode && std::ranges::none_of(loading.config.inputs, reshapes) &&
-         std::ranges::none_of(loading.config.outputs, reshapes);
+  if (!loading.engine.info.can_encode || !loading.engine.info.can_run) {
+    return loading.engine.info.can_encode;
+  }
+  constexpr std::array<std::string_view, 5> kInputs = {kInputIds, kAttentionMask, kTokenTypeIds,
+                                                       kPositionIds, kTextInput};
+  const auto is_plain = [](const ModelTensor& t) { return !t.reshape.has_value(); };
+  const auto is_known = [&](const ModelTensor& t) {
+    return is_plain(t) && std::ranges::find(kInputs, t.name) != kInputs.end();
+  };
+  return std::ranges::all_of(loading.config.inputs, is_known) &&
+         std::ranges::all_of(loading.config.outputs, is_plain);
 }
 
 Result<> load_tokenizer(Loading& loading) {
@@ -127,14 +136,6 @@ Result<> complete_config(Loading& loading) {
   }
   NESO_TRY(loading.config,
            complete_model_config(loading.config, facts, loading.options.auto_complete_config));
-  const auto is_gpu = [](const InstanceGroup& g) { return g.kind == InstanceKind::Gpu; };
-  if (std::ranges::any_of(loading.config.instance_groups, is_gpu)) {
-    log_warning(
-        "model '{}': its instance_group asks for KIND_GPU, but this build has no GPU support; it "
-        "runs "
-        "on the CPU",
-        loading.source.name);
-  }
   return {};
 }
 

@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kDuplicate = "model appears in two or more repositories";
+constexpr const char* kNoVersion = "No model version was found";
 
 struct VersionEntry {
   std::shared_ptr<Model> model;  // null: unavailable
@@ -63,6 +64,19 @@ fs::path config_path(const fs::path& model_folder, const std::string& config_nam
   return model_folder / "config.pbtxt";
 }
 
+void warn_about_gpus(const ModelConfig& config) {
+  const auto wants_gpu = [](const InstanceGroup& group) {
+    return group.kind == InstanceKind::Gpu ||
+           (group.kind == InstanceKind::Auto && !group.gpus.empty());
+  };
+  if (std::ranges::none_of(config.instance_groups, wants_gpu)) return;
+  log_warning(
+      "model '{}': its instance_group asks for a GPU (KIND_GPU), but this build has no GPU "
+      "support; "
+      "it runs on the CPU",
+      config.name);
+}
+
 // One version to load, and where the result goes.
 struct Load {
   ModelSource source;
@@ -104,13 +118,14 @@ class Loader {
       log_warning("model '{}': its config sets {}, which this server does not act on", found.name,
                   fmt::join(config->not_honoured, ", "));
     }
+    warn_about_gpus(*config);
     const auto versions = select_versions(*config, found.versions);
     if (versions.empty()) {
       log_error(
           "failed to load '{}': at least one version must be available under the version policy of "
           "model '{}'",
           found.name, found.name);
-      return {.reason = "No model version was found", .versions = {}};
+      return {.reason = kNoVersion, .versions = {}};
     }
     auto& model = models_.emplace_back(std::make_unique<ModelLoads>());
     model->config = std::move(config).value();
@@ -251,8 +266,9 @@ bool Repository::knows(std::string_view name) const {
 }
 
 std::vector<std::shared_ptr<Model>> Repository::models() const {
+  const auto snapshot = state_->snapshot();
   std::vector<std::shared_ptr<Model>> models;
-  for (const auto& [name, entry] : *state_->snapshot()) {
+  for (const auto& [name, entry] : *snapshot) {
     for (const auto& [number, version] : entry.versions) {
       if (version.model) models.push_back(version.model);
     }
@@ -261,9 +277,10 @@ std::vector<std::shared_ptr<Model>> Repository::models() const {
 }
 
 std::vector<IndexEntry> Repository::index() const {
+  const auto snapshot = state_->snapshot();
   std::vector<IndexEntry> index;
-  for (const auto& [name, entry] : *state_->snapshot()) {
-    if (entry.versions.empty()) {
+  for (const auto& [name, entry] : *snapshot) {
+    if (entry.versions.empty() && entry.reason != kNoVersion) {  // Triton leaves those out
       index.push_back(
           {.name = name, .version = {}, .state = "UNAVAILABLE", .reason = entry.reason});
     }
@@ -278,8 +295,9 @@ std::vector<IndexEntry> Repository::index() const {
 }
 
 std::vector<ModelStatusRow> Repository::status_rows() const {
+  const auto snapshot = state_->snapshot();
   std::vector<ModelStatusRow> rows;
-  for (const auto& [name, entry] : *state_->snapshot()) {
+  for (const auto& [name, entry] : *snapshot) {
     if (entry.versions.empty()) rows.push_back({name, "-", "Not loaded: " + entry.reason});
     for (const auto& [number, version] : entry.versions) {
       rows.push_back({name, std::to_string(number),
@@ -290,7 +308,8 @@ std::vector<ModelStatusRow> Repository::status_rows() const {
 }
 
 bool Repository::all_ready() const {
-  return std::ranges::all_of(*state_->snapshot(), [](const auto& named) {
+  const auto snapshot = state_->snapshot();
+  return std::ranges::all_of(*snapshot, [](const auto& named) {
     const ModelEntry& entry = named.second;
     return !entry.versions.empty() && std::ranges::all_of(entry.versions, [](const auto& v) {
       return v.second.model != nullptr;

@@ -30,6 +30,7 @@ class Service {
   // `repository`, `metrics` and `clock` outlive the service.
   static Result<std::unique_ptr<Service>> create(Repository& repository, MetricRegistry& metrics,
                                                  const Clock& clock, const ServiceOptions& options);
+  // Waits for what was accepted.
   ~Service();
 
   // Runs work that is too long for an I/O thread: dialects post the decoding of bodies and call the
@@ -56,12 +57,13 @@ class Service {
   // lookup.
   Result<> check_model(std::string_view model, std::optional<int64_t> version) const;
 
+  // `done` fires exactly once, on one of the service's threads, after the counters were updated.
+  // Refused with NotReady while draining.
   void infer(InferRequest request, Completion<InferResponse> done);
   void embed(EmbedRequest request, Completion<EmbedResponse> done);
 
  private:
-  Service(Repository& repository, MetricRegistry& metrics, const Clock& clock,
-          const ServiceOptions& options);
+  Service(Repository& repository, const ServiceOptions& options);
   struct State;
   std::unique_ptr<State> state_;
 };

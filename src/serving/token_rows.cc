@@ -45,6 +45,13 @@ std::vector<int64_t> derived_mask(const TokenRows& rows, size_t row_count, int32
   return mask;
 }
 
+// [rows * columns]: each token's place in its row.
+std::vector<int64_t> column_numbers(const TokenRows& rows) {
+  std::vector<int64_t> columns(rows.ids.size());
+  for (size_t i = 0; i < columns.size(); ++i) columns[i] = static_cast<int64_t>(i % rows.columns);
+  return columns;
+}
+
 Result<> check_mask(const TokenRows& rows, size_t row, bool mask_was_sent) {
   const auto mask = std::span(rows.mask).subspan(row * rows.columns, rows.columns);
   for (size_t column = 0; column < mask.size(); ++column) {
@@ -88,15 +95,15 @@ Result<SequenceWork> read_row(const TokenRows& rows, size_t row, const TokenLimi
           "{}",
           row, rows.types[at], column, static_cast<int64_t>(limits.type_vocabulary) - 1);
     }
-    if (limits.max_positions != 0 && column >= limits.max_positions) {
+    if (!in_range(rows.positions[at], limits.max_positions)) {
       return invalid_argument(
           "row {} of input 'input_ids' has a token at position {}, but the model takes {} tokens "
           "(positions 0 to {}); shorten the text or mask what is beyond",
-          row, column, limits.max_positions, limits.max_positions - 1);
+          row, rows.positions[at], limits.max_positions, limits.max_positions - 1);
     }
     sequence.ids.push_back(static_cast<int32_t>(rows.ids[at]));
     sequence.type_ids.push_back(static_cast<int32_t>(rows.types[at]));
-    sequence.positions.push_back(static_cast<int32_t>(column));
+    sequence.positions.push_back(static_cast<int32_t>(rows.positions[at]));
   }
   if (has_plain_positions(sequence)) sequence.positions.clear();
   if (std::ranges::all_of(sequence.type_ids, [](int32_t type) { return type == 0; })) {
@@ -147,6 +154,12 @@ Result<TokenRows> read_token_rows(const TokenInputs& inputs, const TokenLimits& 
   } else {
     rows.types.assign(rows.ids.size(), 0);
   }
+  if (inputs.positions != nullptr) {
+    NESO_TRY_VOID(check_same_shape(*inputs.ids, *inputs.positions, kPositionIds));
+    NESO_TRY(rows.positions, integers(*inputs.positions, kPositionIds));
+  } else {
+    rows.positions = column_numbers(rows);
+  }
   rows.sequences.reserve(row_count);
   for (size_t row = 0; row < row_count; ++row) {
     NESO_TRY_VOID(check_mask(rows, row, inputs.mask != nullptr));
@@ -172,13 +185,13 @@ TokenRows rows_of_sequences(std::vector<SequenceWork> sequences, int32_t pad_tok
     std::ranges::copy(sequence.type_ids, rows.types.begin() + start);
     std::fill_n(rows.mask.begin() + start, sequence.ids.size(), 1);
   }
+  rows.positions = column_numbers(rows);
   rows.sequences = std::move(sequences);
   return rows;
 }
 
 std::optional<Tensor> dense_tensor(const TokenRows& rows, const std::string& name, DType dtype) {
   const std::vector<int64_t>* values = nullptr;
-  std::vector<int64_t> positions;
   if (name == kInputIds) {
     values = &rows.ids;
   } else if (name == kAttentionMask) {
@@ -186,11 +199,7 @@ std::optional<Tensor> dense_tensor(const TokenRows& rows, const std::string& nam
   } else if (name == kTokenTypeIds) {
     values = &rows.types;
   } else if (name == kPositionIds) {
-    positions.resize(rows.ids.size());
-    for (size_t i = 0; i < positions.size(); ++i) {
-      positions[i] = static_cast<int64_t>(i % rows.columns);
-    }
-    values = &positions;
+    values = &rows.positions;
   }
   if (values == nullptr || (dtype != DType::Int64 && dtype != DType::Int32)) return std::nullopt;
   Shape shape = {static_cast<int64_t>(rows.sequences.size()), static_cast<int64_t>(rows.columns)};

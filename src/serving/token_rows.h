@@ -32,6 +32,7 @@ struct TokenInputs {
   const Tensor* ids = nullptr;
   const Tensor* mask = nullptr;
   const Tensor* types = nullptr;
+  const Tensor* positions = nullptr;
 };
 
 // Unpadded sequences and the dense table that they came from, all [rows * columns].
@@ -42,10 +43,12 @@ struct TokenRows {
   std::vector<int64_t> ids;
   std::vector<int64_t> mask;
   std::vector<int64_t> types;
+  std::vector<int64_t> positions;
 };
 
 // A masked token is left out; the others keep their places, in positions when they are not simply
-// 0, 1, ... A missing mask leaves out the trailing pad ids; missing types are 0.
+// 0, 1, ... A missing mask leaves out the trailing pad ids; missing types are 0,
+// missing positions a token's column.
 Result<TokenRows> read_token_rows(const TokenInputs& inputs, const TokenLimits& limits,
                                   int32_t pad_token_id);
 

@@ -107,6 +107,17 @@ TEST(TokenRows, RefusesTokensBeyondTheLastPosition) {
   EXPECT_EQ(error_of(read(long_ids, &mask)), "accepted") << "padding beyond the limit is fine";
 }
 
+TEST(TokenRows, TakesPositionsAsSent) {
+  const Tensor ids = table({1, 3}, {1, 2, 0});
+  const Tensor positions = table({1, 3}, {3, 4, 99});
+  const auto rows = read_token_rows({.ids = &ids, .positions = &positions}, kLimits, 0);
+  ASSERT_TRUE(rows);
+  EXPECT_THAT(rows->sequences[0].positions, ElementsAre(3, 4));
+  const Tensor beyond = table({1, 3}, {3, 6, 0});
+  EXPECT_THAT(error_of(read_token_rows({.ids = &ids, .positions = &beyond}, kLimits, 0)),
+              HasSubstr("a token at position 6"));
+}
+
 TEST(TokenRows, RefusesShapesThatDiffer) {
   const Tensor mask = table({1, 3}, {1, 1, 1});
   EXPECT_EQ(error_of(read(table({1, 2}, {1, 2}), &mask)),

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/shape.h"
 
-#include <fmt/format.h>
-
 namespace neso {
 
 std::optional<int64_t> element_count(std::span<const int64_t> shape) {
@@ -21,7 +19,13 @@ std::optional<int64_t> element_count(std::span<const int64_t> shape) {
 }
 
 std::string shape_text(std::span<const int64_t> shape) {
-  return fmt::format("[{}]", fmt::join(shape, ","));
+  std::string text = "[";
+  for (const int64_t size : shape) {
+    if (text.size() > 1) text += ',';
+    text += std::to_string(size);
+  }
+  text += ']';
+  return text;
 }
 
 bool shape_matches(std::span<const int64_t> declared, std::span<const int64_t> shape) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/tokenizer.h"
 
-#include <limits>
 #include <string>
 #include <utility>
 

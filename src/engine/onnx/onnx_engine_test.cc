@@ -236,6 +236,16 @@ TEST(OnnxEngine, RefusesGraphsWithoutTensors) {
   EXPECT_THAT(error.message, HasSubstr("output 'Y' of the model is a sequence"));
 }
 
+TEST(OnnxEngine, RefusesWeightsThatAreTooShort) {
+  EXPECT_THAT(open_error(model_path("short_weight")).message,
+              HasSubstr("ONNX Runtime refuses the model"));
+}
+
+TEST(OnnxEngine, RefusesOperatorsOfOtherLibraries) {
+  EXPECT_THAT(open_error(model_path("custom_operator")).message,
+              AllOf(HasSubstr("ONNX Runtime refuses the model"), HasSubstr("custom")));
+}
+
 TEST(OnnxEngine, RefusesEveryTruncation) {
   TemporaryFolder folder;
   const std::string whole = model_bytes("simple");

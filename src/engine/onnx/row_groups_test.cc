@@ -29,7 +29,7 @@ TEST(RowGroups, SmallDifferencesArePaddedAndLargeOnesSplit) {
 TEST(RowGroups, PaddingCostsNoMoreThanTheRunsItSaves) {
   std::vector<size_t> lengths;
   for (size_t i = 0; i < 300; ++i) lengths.push_back(1 + (i * 7919) % 512);
-  const GroupLimits limits;
+  const GroupLimits limits = {.max_tokens = 8192, .run_cost_tokens = 32};
   size_t padded = 0;
   size_t real = 0;
   for (const size_t length : lengths) real += length;

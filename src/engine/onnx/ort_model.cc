@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/onnx/ort_session.h"
+#include "engine/onnx/ort_model.h"
 
 #include <onnxruntime_session_options_config_keys.h>
 

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/service.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/thread_annotations.h"
+#include "serving/model.h"
+
+namespace neso {
+
+struct Service::State {
+  State(Repository& models, const ServiceOptions& with) : repository(models), options(with) {}
+
+  // `done` on a thread of the pool, so that an engine's thread goes back to its queue at once, and
+  // counted, so that nothing it uses goes away before.
+  template <typename T>
+  Completion<T> on_a_worker(Completion<T> done) EXCLUDES(mutex) {
+    {
+      MutexLock lock(mutex);
+      ++unanswered;
+    }
+    const auto shared = std::make_shared<Completion<T>>(std::move(done));
+    return Completion<T>([this, shared](Result<T> result) {
+      const auto carried = std::make_shared<Result<T>>(std::move(result));
+      pool->post([this, shared, carried] {
+        (*shared)(std::move(*carried));
+        answered();
+      });
+    });
+  }
+
+  void answered() EXCLUDES(mutex) {
+    MutexLock lock(mutex);
+    if (--unanswered == 0) idle.notify_all();
+  }
+
+  void wait_until_idle() EXCLUDES(mutex) {
+    MutexLock lock(mutex);
+    while (unanswered > 0) lock.wait(idle);
+  }
+
+  template <typename Request, typename Response>
+  void serve(Request request, Completion<Response> done,
+             void (Model::*operation)(Request, Completion<Response>)) {
+    if (draining) {
+      done(not_ready("Server not ready"));
+      return;
+    }
+    const auto model = repository.lookup(request.model, request.version);
+    if (!model) {
+      done(model.error());
+      return;
+    }
+    (**model.*operation)(std::move(request), std::move(done));
+  }
+
+  Repository& repository;
+  const ServiceOptions options;
+  std::atomic<bool> draining = false;
+  Mutex mutex;
+  std::condition_variable idle;
+  size_t unanswered GUARDED_BY(mutex) = 0;
+  std::unique_ptr<ThreadPool> pool;  // constant after create; the last, so that it joins first
+};
+
+Service::Service(Repository& repository, const ServiceOptions& options)
+    : state_(std::make_unique<State>(repository, options)) {}
+
+Service::~Service() {
+  begin_drain();
+  state_->wait_until_idle();
+}
+
+Result<std::unique_ptr<Service>> Service::create(Repository& repository, MetricRegistry&,
+                                                 const Clock&, const ServiceOptions& options) {
+  std::unique_ptr<Service> service(new Service(repository, options));
+  const size_t workers =
+      options.workers != 0 ? options.workers : std::max(1U, std::thread::hardware_concurrency());
+  NESO_TRY(service->state_->pool, ThreadPool::create(workers, "service"));
+  return service;
+}
+
+void Service::post(std::function<void()> task) {
+  state_->pool->post(std::move(task));
+}
+
+bool Service::live() const {
+  return true;
+}
+
+bool Service::ready() const {
+  return !state_->draining && (!state_->options.strict_readiness || state_->repository.all_ready());
+}
+
+void Service::begin_drain() {
+  state_->draining = true;
+}
+
+Result<> Service::check_model(std::string_view model, std::optional<int64_t> version) const {
+  NESO_TRY_VOID(state_->repository.lookup(model, version));
+  return {};
+}
+
+Result<> Service::model_ready(std::string_view model, std::optional<int64_t> version) const {
+  return check_model(model, version);
+}
+
+Result<ModelMetadata> Service::model_metadata(std::string_view model,
+                                              std::optional<int64_t> version) const {
+  NESO_TRY(const auto found, state_->repository.lookup(model, version));
+  ModelMetadata metadata = found->metadata();
+  if (version) {
+    metadata.versions = {*version};
+    return metadata;
+  }
+  for (const auto& other : state_->repository.models()) {
+    if (other->name() == model) metadata.versions.push_back(other->version());
+  }
+  return metadata;
+}
+
+Result<ModelConfig> Service::model_config(std::string_view model,
+                                          std::optional<int64_t> version) const {
+  NESO_TRY(const auto found, state_->repository.lookup(model, version));
+  return found->config();
+}
+
+Result<std::vector<ModelStatistics>> Service::statistics(std::string_view model,
+                                                         std::optional<int64_t> version) const {
+  std::vector<ModelStatistics> statistics;
+  bool serves = false;
+  for (const auto& candidate : state_->repository.models()) {
+    if (!model.empty() && candidate->name() != model) continue;
+    serves = true;
+    if (!version || candidate->version() == *version) {
+      statistics.push_back(candidate->statistics());
+    }
+  }
+  if (model.empty() || !statistics.empty()) return statistics;
+  if (!serves) return invalid_argument("requested model '{}' is not available", model);
+  return invalid_argument("requested model version is not available for model '{}'", model);
+}
+
+std::vector<IndexEntry> Service::index(bool ready_only) const {
+  std::vector<IndexEntry> index = state_->repository.index();
+  // A name without a version is a model that could not be tried at all; Triton shows it always.
+  if (ready_only) {
+    std::erase_if(index, [](const IndexEntry& e) { return e.version && e.state != "READY"; });
+  }
+  return index;
+}
+
+void Service::infer(InferRequest request, Completion<InferResponse> done) {
+  state_->serve(std::move(request), state_->on_a_worker(std::move(done)), &Model::infer);
+}
+
+void Service::embed(EmbedRequest request, Completion<EmbedResponse> done) {
+  state_->serve(std::move(request), state_->on_a_worker(std::move(done)), &Model::embed);
+}
+
+}  // namespace neso
