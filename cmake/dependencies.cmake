@@ -32,6 +32,8 @@ file(GLOB rust_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/rust/src/*.rs ${CMA
 add_custom_command(
   OUTPUT ${NESO_TOKENIZERS_LIB}
   COMMAND ${NESO_CARGO} build --release --locked --offline --quiet
+  # cargo leaves the archive alone when only comments changed; it must not stay older than its sources.
+  COMMAND ${CMAKE_COMMAND} -E touch ${NESO_TOKENIZERS_LIB}
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/rust
   DEPENDS ${rust_sources}
   COMMENT "Building the tokenizers crate"

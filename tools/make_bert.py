@@ -3,7 +3,7 @@
 """Writes a BERT of any size with pseudo-random weights as a sentence-transformers folder (needs numpy).
 
 Tests that need a model of a certain shape, not of a certain meaning, use it: the same command writes the same bytes
-everywhere, and src/engine/cpu/random_bert.h computes the same weights in C++ without a file.
+everywhere, and src/engine/cpu/test_bert.h computes the same weights in C++ without a file.
 
 A weight is a pure function of seed, tensor name and element index (32-bit arithmetic that wraps):
     mix(x):  x ^= x >> 16; x *= 0x85ebca6b; x ^= x >> 13; x *= 0xc2b2ae35; x ^= x >> 16

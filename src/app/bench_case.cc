@@ -25,7 +25,8 @@ size_t mixed_length(std::mt19937_64& random) {
   return static_cast<size_t>(std::clamp(length, 4.0, 256.0));
 }
 
-void append_text(TokenBatch& batch, size_t length, const BenchLimits& limits, std::mt19937_64& random) {
+void append_text(TokenBatch& batch, size_t length, const BenchLimits& limits,
+                 std::mt19937_64& random) {
   std::vector<int32_t> ids(std::clamp<size_t>(length, 1, limits.max_tokens));
   for (int32_t& id : ids) id = static_cast<int32_t>(random() % limits.vocabulary);
   batch.append(ids);
@@ -33,7 +34,9 @@ void append_text(TokenBatch& batch, size_t length, const BenchLimits& limits, st
 
 }  // namespace
 
-std::vector<std::string> bench_case_names() { return {"len8", "len32", "len128", "len512", "mixed", "single8"}; }
+std::vector<std::string> bench_case_names() {
+  return {"len8", "len32", "len128", "len512", "mixed", "single8"};
+}
 
 Result<BenchCase> make_bench_case(std::string_view name, const BenchLimits& limits) {
   const auto names = bench_case_names();

@@ -57,7 +57,8 @@ TEST(BenchCase, SingleHasOneTextACall) {
 TEST(BenchCase, AnUnknownNameIsAnsweredWithTheList) {
   const auto workload = make_bench_case("len7", kLimits);
   ASSERT_FALSE(workload.has_value());
-  EXPECT_THAT(workload.error().message, ::testing::HasSubstr("len8, len32, len128, len512, mixed, single8"));
+  EXPECT_THAT(workload.error().message,
+              ::testing::HasSubstr("len8, len32, len128, len512, mixed, single8"));
 }
 
 }  // namespace

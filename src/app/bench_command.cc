@@ -38,21 +38,29 @@ struct BenchCommand {
 };
 
 OptionTable option_table(BenchCommand& command) {
-  return {.synopsis = "neso bench [options]",
-          .sections = {{"",
-                        {{"model", text_value(command.model), "model folder, or the name of a model in the cache"},
-                         {"engine", text_value(command.engines),
-                          "engines to compare, separated by commas: cpu (ours), onnx (ONNX Runtime); ratios are to the last"},
-                         {"precision", text_value(command.precision), "precision of our engine: fp32"},
-                         {"cases", text_value(command.cases),
-                          "workloads, separated by commas: texts of N tokens (lenN), log-normal lengths (mixed), one "
-                          "short text at a time (single8)"},
-                         {"onnx", path_value(command.onnx_model), "model.onnx for the engine onnx, when the folder has none"},
-                         {"onnxruntime-library", path_value(command.onnx_library), "libonnxruntime to open"},
-                         {"threads", integer_value(command.threads, 0, 1024), "threads of each engine; 0: one per core"},
-                         {"seconds", float_value(command.run.seconds, 0.01, 3600), "least time per case and engine"},
-                         {"json", flag_value(command.json), "one JSON line per case and engine"}}}},
-          .reads_environment = false};
+  return {
+      .synopsis = "neso bench [options]",
+      .sections = {{"",
+                    {{"model", text_value(command.model),
+                      "model folder, or the name of a model in the cache"},
+                     {"engine", text_value(command.engines),
+                      "engines to compare, separated by commas: cpu (ours), onnx (ONNX Runtime); "
+                      "ratios are to the last"},
+                     {"precision", text_value(command.precision), "precision of our engine: fp32"},
+                     {"cases", text_value(command.cases),
+                      "workloads, separated by commas: texts of N tokens (lenN), log-normal "
+                      "lengths (mixed), one "
+                      "short text at a time (single8)"},
+                     {"onnx", path_value(command.onnx_model),
+                      "model.onnx for the engine onnx, when the folder has none"},
+                     {"onnxruntime-library", path_value(command.onnx_library),
+                      "libonnxruntime to open"},
+                     {"threads", integer_value(command.threads, 0, 1024),
+                      "threads of each engine; 0: one per core"},
+                     {"seconds", float_value(command.run.seconds, 0.01, 3600),
+                      "least time per case and engine"},
+                     {"json", flag_value(command.json), "one JSON line per case and engine"}}}},
+      .reads_environment = false};
 }
 
 std::vector<std::string> split(const std::string& list) {
@@ -66,11 +74,12 @@ std::vector<std::string> split(const std::string& list) {
   return words;
 }
 
-Result<std::unique_ptr<Engine>> open_engine(const std::string& name, const BenchCommand& command, const fs::path& folder,
-                                            const Checkpoint& checkpoint) {
+Result<std::unique_ptr<Engine>> open_engine(const std::string& name, const BenchCommand& command,
+                                            const fs::path& folder, const Checkpoint& checkpoint) {
   if (name == "cpu") {
     NESO_TRY(auto weights, load_cpu_weights(checkpoint, Precision::Fp32));
-    return make_cpu_engine(std::move(weights), {.precision = Precision::Fp32, .threads = command.threads});
+    return make_cpu_engine(std::move(weights),
+                           {.precision = Precision::Fp32, .threads = command.threads});
   }
   if (name == "onnx") {
     const fs::path model = command.onnx_model.empty() ? folder / "model.onnx" : command.onnx_model;
@@ -83,11 +92,12 @@ Result<std::unique_ptr<Engine>> open_engine(const std::string& name, const Bench
   return invalid_argument("there is no engine '{}'; choose from cpu, onnx", name);
 }
 
-void print_figures(const BenchCommand& command, const std::string& case_name, const BenchFigures& figures,
-                   double cosine) {
+void print_figures(const BenchCommand& command, const std::string& case_name,
+                   const BenchFigures& figures, double cosine) {
   if (!command.json) {
-    fmt::print("{:<8} {:<6} {:>12.0f} {:>12.1f} {:>10.3f} {:>10.3f} {:>8.2f} {:>10.7f}\n", case_name, figures.engine,
-               figures.tokens_per_s, figures.texts_per_s, figures.ms_p50, figures.ms_p99, figures.ratio, cosine);
+    fmt::print("{:<8} {:<6} {:>12.0f} {:>12.1f} {:>10.3f} {:>10.3f} {:>8.2f} {:>10.7f}\n",
+               case_name, figures.engine, figures.tokens_per_s, figures.texts_per_s, figures.ms_p50,
+               figures.ms_p99, figures.ratio, cosine);
     return;
   }
   JsonWriter writer;
@@ -121,10 +131,11 @@ Result<> bench(const BenchCommand& command) {
   }
   if (engines.empty()) return invalid_argument("--engine names no engine; choose from cpu, onnx");
 
-  const BenchLimits limits{checkpoint.architecture.vocabulary, checkpoint.architecture.max_positions};
+  const BenchLimits limits{checkpoint.architecture.vocabulary,
+                           checkpoint.architecture.max_positions};
   if (!command.json) {
-    fmt::print("{:<8} {:<6} {:>12} {:>12} {:>10} {:>10} {:>8} {:>10}\n", "case", "engine", "tokens/s", "texts/s",
-               "ms p50", "ms p99", "ratio", "min cosine");
+    fmt::print("{:<8} {:<6} {:>12} {:>12} {:>10} {:>10} {:>8} {:>10}\n", "case", "engine",
+               "tokens/s", "texts/s", "ms p50", "ms p99", "ratio", "min cosine");
   }
   for (const std::string& name : split(command.cases)) {
     NESO_TRY(const BenchCase workload, make_bench_case(name, limits));
@@ -140,7 +151,8 @@ Result<> bench(const BenchCommand& command) {
 
 int run_bench(std::string_view program, CommandWords words) {
   BenchCommand command;
-  const ParsedOptions parsed = parse_options(option_table(command), program, words, process_environment());
+  const ParsedOptions parsed =
+      parse_options(option_table(command), program, words, process_environment());
   if (parsed.outcome != ParsedOptions::Outcome::Run) {
     const bool help = parsed.outcome == ParsedOptions::Outcome::Help;
     fmt::print(help ? stdout : stderr, "{}", parsed.text);

@@ -19,7 +19,8 @@ struct Timings {
   std::vector<double> call_ms;
 };
 
-Result<> run_round(const BenchCase& workload, Engine& engine, const Clock& clock, Timings& timings) {
+Result<> run_round(const BenchCase& workload, Engine& engine, const Clock& clock,
+                   Timings& timings) {
   const PoolingSpec pooling;
   std::vector<float> out;
   double round_s = 0;
@@ -43,7 +44,8 @@ BenchFigures sum_up(const BenchCase& workload, const Timings& timings, const Tim
     texts += static_cast<double>(batch.size());
   }
   std::vector<double> ratios;
-  for (size_t i = 0; i < timings.round_s.size(); ++i) ratios.push_back(last.round_s[i] / timings.round_s[i]);
+  for (size_t i = 0; i < timings.round_s.size(); ++i)
+    ratios.push_back(last.round_s[i] / timings.round_s[i]);
   const double round_s = percentile(timings.round_s, 50);
   BenchFigures figures;
   figures.rounds = timings.round_s.size();
@@ -57,14 +59,18 @@ BenchFigures sum_up(const BenchCase& workload, const Timings& timings, const Tim
 
 }  // namespace
 
-Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload, std::vector<BenchEngine>& engines,
+Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
+                                                 std::vector<BenchEngine>& engines,
                                                  const BenchOptions& options, const Clock& clock) {
   std::vector<Timings> timings(engines.size());
   Timings warm_up;
-  for (BenchEngine& entry : engines) NESO_TRY_VOID(run_round(workload, *entry.engine, clock, warm_up));
-  const auto deadline_ns = static_cast<int64_t>(options.seconds * 1e9 * static_cast<double>(engines.size()));
+  for (BenchEngine& entry : engines)
+    NESO_TRY_VOID(run_round(workload, *entry.engine, clock, warm_up));
+  const auto deadline_ns =
+      static_cast<int64_t>(options.seconds * 1e9 * static_cast<double>(engines.size()));
   const int64_t start = clock.now_ns();
-  for (size_t round = 0; round < options.min_rounds || clock.now_ns() - start < deadline_ns; ++round) {
+  for (size_t round = 0; round < options.min_rounds || clock.now_ns() - start < deadline_ns;
+       ++round) {
     for (size_t i = 0; i < engines.size(); ++i) {
       NESO_TRY_VOID(run_round(workload, *engines[i].engine, clock, timings[i]));
     }

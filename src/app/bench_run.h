@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs one workload on several engines in turn (A B A B ...), so that a machine whose speed drifts treats all alike,
-// and sums the rounds up.
+// Runs one workload on several engines in turn (A B A B ...), so that a machine whose speed drifts
+// treats all alike, and sums the rounds up.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ struct BenchEngine {
 };
 
 struct BenchOptions {
-  double seconds = 2;       // per case and engine, at least
+  double seconds = 2;  // per case and engine, at least
   size_t min_rounds = 5;
 };
 
@@ -29,16 +29,19 @@ struct BenchFigures {
   size_t rounds = 0;
   double tokens_per_s = 0;  // median round
   double texts_per_s = 0;
-  double ms_p50 = 0;        // of one encode call
+  double ms_p50 = 0;  // of one encode call
   double ms_p99 = 0;
-  double ratio = 1;         // median over rounds of (this engine's speed / the last engine's)
+  double ratio = 1;  // median over rounds of (this engine's speed / the last engine's)
 };
 
-// One untimed warm-up round each, then rounds until every engine has run for the time and the rounds asked for.
-Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload, std::vector<BenchEngine>& engines,
+// One untimed warm-up round each, then rounds until every engine has run for the time and the
+// rounds asked for.
+Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
+                                                 std::vector<BenchEngine>& engines,
                                                  const BenchOptions& options, const Clock& clock);
 
-// The smallest cosine between the engines' mean-pooled vectors of the workload's first batch: 1 when they agree.
+// The smallest cosine between the engines' mean-pooled vectors of the workload's first batch: 1
+// when they agree.
 Result<double> agreement(const BenchCase& workload, std::vector<BenchEngine>& engines);
 
 }  // namespace neso

@@ -7,7 +7,8 @@
 
 namespace neso {
 
-// `program` is how the command was called ("neso embed"), `words` the arguments behind it. Returns the exit status.
+// `program` is how the command was called ("neso embed"), `words` the arguments behind it. Returns
+// the exit status.
 using CommandWords = std::span<const char* const>;
 
 int run_serve(std::string_view program, CommandWords words);

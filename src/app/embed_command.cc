@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `neso embed`: texts in, vectors out, in order and in bounded memory. While an engine works on one batch, the next one
-// is read and tokenized.
+// `neso embed`: texts in, vectors out, in order and in bounded memory. While an engine works on one
+// batch, the next one is read and tokenized.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -43,23 +43,30 @@ struct EmbedCommand {
 };
 
 OptionTable option_table(EmbedCommand& command) {
-  return {.synopsis = "neso embed [-m MODEL] [options] [FILE ...]",
-          .sections = {{"",
-                        {{"model", text_value(command.model), "model folder, or the name of a model in the cache; also -m"},
-                         {"engine", text_value(command.engine), "cpu (ours) or onnx (ONNX Runtime); unset: the fitting one"},
-                         {"precision", text_value(command.precision), "precision of our engine: fp32"},
-                         {"format", text_value(command.format),
-                          "jsonl: a line {\"embedding\":[...],\"tokens\":n} per text; npy: a NumPy array; f32: bare "
-                          "little-endian floats"},
-                         {"prompt", text_value(command.prompt), "name of one of the model's prompts to put before every text"},
-                         {"dimensions", integer_value(command.dimensions, 0, 1 << 20),
-                          "keep the first N values of every vector and normalise again; 0: all"},
-                         {"onnxruntime-library", path_value(command.onnx_library), "libonnxruntime to open"}}}},
-          .takes_arguments = true,
-          .reads_environment = false};
+  return {
+      .synopsis = "neso embed [-m MODEL] [options] [FILE ...]",
+      .sections = {{"",
+                    {{"model", text_value(command.model),
+                      "model folder, or the name of a model in the cache; also -m"},
+                     {"engine", text_value(command.engine),
+                      "cpu (ours) or onnx (ONNX Runtime); unset: the fitting one"},
+                     {"precision", text_value(command.precision), "precision of our engine: fp32"},
+                     {"format", text_value(command.format),
+                      "jsonl: a line {\"embedding\":[...],\"tokens\":n} per text; npy: a NumPy "
+                      "array; f32: bare "
+                      "little-endian floats"},
+                     {"prompt", text_value(command.prompt),
+                      "name of one of the model's prompts to put before every text"},
+                     {"dimensions", integer_value(command.dimensions, 0, 1 << 20),
+                      "keep the first N values of every vector and normalise again; 0: all"},
+                     {"onnxruntime-library", path_value(command.onnx_library),
+                      "libonnxruntime to open"}}}},
+      .takes_arguments = true,
+      .reads_environment = false};
 }
 
-// A batch on its way: which line each of its texts is, and the answers to come. A line without a text is no request.
+// A batch on its way: which line each of its texts is, and the answers to come. A line without a
+// text is no request.
 struct PendingBatch {
   std::vector<TextLine> lines;
   std::future<Result<EmbedResponse>> response;
@@ -68,8 +75,8 @@ struct PendingBatch {
 
 class EmbedRun {
  public:
-  EmbedRun(const EmbedCommand& command, std::vector<std::string> files, std::shared_ptr<Model> model,
-           std::unique_ptr<VectorWriter> writer)
+  EmbedRun(const EmbedCommand& command, std::vector<std::string> files,
+           std::shared_ptr<Model> model, std::unique_ptr<VectorWriter> writer)
       : command_(command),
         reader_(files),
         model_(std::move(model)),
@@ -88,8 +95,9 @@ class EmbedRun {
     NESO_TRY_VOID(writer_->finish());
     progress_.finish(texts_, tokens_);
     if (truncated_ > 0) {
-      fmt::print(stderr, "neso embed: {} of {} texts were longer than the model's {} tokens and were cut\n", truncated_, texts_,
-                 longest_);
+      fmt::print(stderr,
+                 "neso embed: {} of {} texts were longer than the model's {} tokens and were cut\n",
+                 truncated_, texts_, longest_);
     }
     return failures_ == 0;
   }
@@ -132,7 +140,8 @@ class EmbedRun {
     if (request.texts.empty()) {
       promise->set_value(EmbedResponse{});
     } else {
-      model_->embed(std::move(request), Completion<EmbedResponse>([promise](Result<EmbedResponse> response) {
+      model_->embed(std::move(request),
+                    Completion<EmbedResponse>([promise](Result<EmbedResponse> response) {
                       promise->set_value(std::move(response));
                     }));
     }
@@ -190,7 +199,8 @@ class EmbedRun {
 Result<ModelConfig> config_for(const EmbedCommand& command, const ModelSource& source) {
   std::string text;
   if (!command.engine.empty()) {
-    text = fmt::format("parameters {{ key: \"engine\" value {{ string_value: \"{}\" }} }}", command.engine);
+    text = fmt::format("parameters {{ key: \"engine\" value {{ string_value: \"{}\" }} }}",
+                       command.engine);
   }
   return parse_model_config(text, "command line", source.name);
 }
@@ -218,7 +228,10 @@ Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& 
   options.onnx_runtime_library = command.onnx_library;
   NESO_TRY(auto model, load_model(source, config, options, metrics, system_clock()));
   const auto width = model->embedding_width();
-  if (!width) return unsupported("model '{}' does not take texts: it has no tokenizer.json or is no text encoder", command.model);
+  if (!width)
+    return unsupported(
+        "model '{}' does not take texts: it has no tokenizer.json or is no text encoder",
+        command.model);
   const size_t dimensions = command.dimensions > 0 ? std::min(command.dimensions, *width) : *width;
   NESO_TRY(auto writer, make_vector_writer(command.format, dimensions, stdout));
   EmbedRun run(command, files, model, std::move(writer));
@@ -236,7 +249,8 @@ int run_embed(std::string_view program, CommandWords words) {
     if (std::string_view(word) == "-m") word = "--model";
   }
   EmbedCommand command;
-  const ParsedOptions parsed = parse_options(option_table(command), program, long_words, process_environment());
+  const ParsedOptions parsed =
+      parse_options(option_table(command), program, long_words, process_environment());
   if (parsed.outcome != ParsedOptions::Outcome::Run) {
     const bool help = parsed.outcome == ParsedOptions::Outcome::Help;
     fmt::print(help ? stdout : stderr, "{}", parsed.text);
@@ -248,7 +262,8 @@ int run_embed(std::string_view program, CommandWords words) {
   }
   const auto complete = embed(command, parsed.arguments);
   if (!complete) {
-    if (complete.error().code == ErrorCode::Cancelled) return kExitFailure;  // the reader of our output has left
+    if (complete.error().code == ErrorCode::Cancelled)
+      return kExitFailure;  // the reader of our output has left
     fmt::print(stderr, "{}: {}\n", program, complete.error().message);
     return kExitFailure;
   }

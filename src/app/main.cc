@@ -16,22 +16,29 @@ namespace neso {
 namespace {
 
 constexpr Command kCommands[] = {
-    {"serve", "serve the models of a repository over HTTP (takes tritonserver's options)", run_serve},
+    {"serve", "serve the models of a repository over HTTP (takes tritonserver's options)",
+     run_serve},
     {"embed", "vectors of texts on standard output, no server", run_embed},
     {"bench", "measure engines on a model, side by side in one run", run_bench},
 };
 
 void print_overview(std::FILE* out) {
-  fmt::print(out, "neso {}: an embedding server with Triton's interface\n\nusage: neso COMMAND [OPTIONS]\n\n", kVersion);
-  for (const Command& command : commands()) fmt::print(out, "  {:<8} {}\n", command.name, command.summary);
-  fmt::print(out, "  {:<8} {}\n  {:<8} {}\n", "version", "the version of this program", "help", "the options of a command: neso help COMMAND");
+  fmt::print(
+      out,
+      "neso {}: an embedding server with Triton's interface\n\nusage: neso COMMAND [OPTIONS]\n\n",
+      kVersion);
+  for (const Command& command : commands())
+    fmt::print(out, "  {:<8} {}\n", command.name, command.summary);
+  fmt::print(out, "  {:<8} {}\n  {:<8} {}\n", "version", "the version of this program", "help",
+             "the options of a command: neso help COMMAND");
 }
 
 int usage_error(std::string_view name) {
   std::vector<std::string> names = {"version", "help"};
   for (const Command& command : commands()) names.emplace_back(command.name);
   fmt::print(stderr, "neso: there is no command '{}'", name.substr(0, 64));
-  if (const auto nearest = nearest_name(name, names)) fmt::print(stderr, "; did you mean '{}'?", *nearest);
+  if (const auto nearest = nearest_name(name, names))
+    fmt::print(stderr, "; did you mean '{}'?", *nearest);
   fmt::print(stderr, "\n\n");
   print_overview(stderr);
   return kExitUsage;
@@ -58,7 +65,8 @@ int help(CommandWords words) {
 
 int run(int argc, const char* const* argv) {
   const CommandWords words(argv + 1, argc > 0 ? static_cast<size_t>(argc - 1) : 0);
-  if (argc > 0 && std::filesystem::path(argv[0]).filename() == "tritonserver") return run_serve(argv[0], words);
+  if (argc > 0 && std::filesystem::path(argv[0]).filename() == "tritonserver")
+    return run_serve(argv[0], words);
   if (words.empty()) {
     print_overview(stderr);
     return kExitUsage;
@@ -77,8 +85,12 @@ int run(int argc, const char* const* argv) {
 
 }  // namespace
 
-std::span<const Command> commands() { return kCommands; }
+std::span<const Command> commands() {
+  return kCommands;
+}
 
 }  // namespace neso
 
-int main(int argc, char** argv) { return neso::run(argc, argv); }
+int main(int argc, char** argv) {
+  return neso::run(argc, argv);
+}

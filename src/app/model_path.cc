@@ -34,7 +34,8 @@ std::optional<ModelSource> source_in(const fs::path& folder) {
     int64_t version = 0;
     const char* end = entry.name.data() + entry.name.size();
     const auto [parsed, status] = std::from_chars(entry.name.data(), end, version);
-    if (status == std::errc() && parsed == end && entry.is_folder && holds_model(folder / entry.name)) {
+    if (status == std::errc() && parsed == end && entry.is_folder &&
+        holds_model(folder / entry.name)) {
       highest = std::max(highest, version);
     }
   }
@@ -48,15 +49,19 @@ Result<ModelSource> find_model(std::string_view model, const Environment& enviro
   if (auto source = source_in(fs::path(model))) return *source;
   std::error_code ignored;
   if (fs::exists(fs::path(model), ignored)) {
-    return not_found("'{}' holds no model: there is neither config.json nor model.onnx in it or in a version folder of it",
-                     model);
+    return not_found(
+        "'{}' holds no model: there is neither config.json nor model.onnx in it or in a version "
+        "folder of it",
+        model);
   }
-  const bool plain_name = model.find('/') == std::string_view::npos && model != ".." && model != "." && !model.empty();
+  const bool plain_name =
+      model.find('/') == std::string_view::npos && model != ".." && model != "." && !model.empty();
   if (!plain_name) return not_found("there is no folder '{}'", model);
   NESO_TRY(const fs::path cache, cache_folder(environment));
   const fs::path cached = cache / "models" / model;
   if (auto source = source_in(cached)) return *source;
-  return not_found("no model '{}': there is no such folder here, and none in the cache ({})", model, cached.string());
+  return not_found("no model '{}': there is no such folder here, and none in the cache ({})", model,
+                   cached.string());
 }
 
 fs::path model_folder(const ModelSource& source) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a user may give as a model on the command line: a model folder, a model of a repository, or a name in the cache.
+// What a user may give as a model on the command line: a model folder, a model of a repository, or
+// a name in the cache.
 #pragma once
 
 #include <filesystem>
@@ -11,8 +12,8 @@
 
 namespace neso {
 
-// `model` itself when it holds config.json or model.onnx, else its highest numbered version folder, else the same below
-// the cache's models/<model>. NotFound says what was looked at.
+// `model` itself when it holds config.json or model.onnx, else its highest numbered version folder,
+// else the same below the cache's models/<model>. NotFound says what was looked at.
 Result<ModelSource> find_model(std::string_view model, const Environment& environment);
 
 // The folder that holds the files of a source.

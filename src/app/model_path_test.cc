@@ -25,7 +25,8 @@ class ModelPathTest : public ::testing::Test {
     std::ofstream(root_ / path) << "{}";
   }
   Environment environment() const {
-    return [cache = (root_ / "cache").string()](const std::string& name) -> std::optional<std::string> {
+    return [cache =
+                (root_ / "cache").string()](const std::string& name) -> std::optional<std::string> {
       if (name == "NESO_CACHE") return cache;
       return std::nullopt;
     };
@@ -62,8 +63,10 @@ TEST_F(ModelPathTest, ANameIsLookedUpInTheCache) {
 TEST_F(ModelPathTest, SaysWhereItLooked) {
   add("empty/readme");
   EXPECT_THAT(find_model("other", environment()).error().message, HasSubstr("cache/models/other"));
-  EXPECT_THAT(find_model("../other", environment()).error().message, HasSubstr("no folder '../other'"));
-  EXPECT_THAT(find_model((root_ / "empty").string(), environment()).error().message, HasSubstr("neither config.json"));
+  EXPECT_THAT(find_model("../other", environment()).error().message,
+              HasSubstr("no folder '../other'"));
+  EXPECT_THAT(find_model((root_ / "empty").string(), environment()).error().message,
+              HasSubstr("neither config.json"));
 }
 
 }  // namespace

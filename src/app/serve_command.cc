@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `neso serve`, also called `tritonserver`: models of a repository over HTTP. Order of starting and stopping, log lines
-// and exit statuses are Triton's.
+// `neso serve`, also called `tritonserver`: models of a repository over HTTP. Order of starting and
+// stopping, log lines and exit statuses are Triton's.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -76,12 +76,14 @@ net::HttpServerOptions http_options(const ServerOptions& options) {
 }
 
 net::HttpResponse foreign_host() {
-  return triton::error_response(
-      403, "this server is for its own machine only; to serve others, start it with --http-address=0.0.0.0",
-      "application/json");
+  return triton::error_response(403,
+                                "this server is for its own machine only; to serve others, start "
+                                "it with --http-address=0.0.0.0",
+                                "application/json");
 }
 
-Result<Listeners> start_listeners(const ServerOptions& options, Service& service, const MetricRegistry& metrics) {
+Result<Listeners> start_listeners(const ServerOptions& options, Service& service,
+                                  const MetricRegistry& metrics) {
   Listeners listeners;
   if (options.allow_http) {
     triton::TritonApiOptions api;
@@ -89,9 +91,11 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
     api.server_version = kTritonVersion;
     api.max_input_bytes = options.http_max_input_size;
     auto started = net::HttpServer::start(
-        http_options(options),
-        net::guard_loopback(options.http_address, foreign_host(), triton::make_triton_api(service, api)));
-    if (!started) return Error{started.error().code, "failed to start HTTP service: " + triton_error(started.error())};
+        http_options(options), net::guard_loopback(options.http_address, foreign_host(),
+                                                   triton::make_triton_api(service, api)));
+    if (!started)
+      return Error{started.error().code,
+                   "failed to start HTTP service: " + triton_error(started.error())};
     listeners.http = std::move(*started);
     log_info("Started HTTPService at {}:{}", options.http_address, listeners.http->port());
   }
@@ -102,9 +106,12 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
     http.port = options.metrics_port;
     http.threads = 1;
     auto started = net::HttpServer::start(http, triton::make_metrics_api(metrics));
-    if (!started) return Error{started.error().code, "failed to start Metrics service: " + triton_error(started.error())};
+    if (!started)
+      return Error{started.error().code,
+                   "failed to start Metrics service: " + triton_error(started.error())};
     listeners.metrics = std::move(*started);
-    log_info("Started Metrics Service at {}:{}", options.metrics_address, listeners.metrics->port());
+    log_info("Started Metrics Service at {}:{}", options.metrics_address,
+             listeners.metrics->port());
   }
   return listeners;
 }
@@ -116,9 +123,10 @@ void suggest_a_request(const Repository& repository, const Listeners& listeners)
     if (!model->embedding_width()) continue;
     write_log_block(
         "Try it:",
-        fmt::format(R"(curl -s localhost:{}/v2/models/{}/infer -d '{{"inputs":[{{"name":"text",)"
-                    R"("datatype":"BYTES","shape":[1,1],"data":["where is the retry logic?"]}}]}}')",
-                    listeners.http->port(), model->name()));
+        fmt::format(
+            R"(curl -s localhost:{}/v2/models/{}/infer -d '{{"inputs":[{{"name":"text",)"
+            R"("datatype":"BYTES","shape":[1,1],"data":["where is the retry logic?"]}}]}}')",
+            listeners.http->port(), model->name()));
     return;
   }
 }
@@ -128,7 +136,8 @@ bool shut_down(const ServerOptions& options, Service& service, Listeners& listen
   log_info("Waiting for in-flight requests to complete.");
   service.begin_drain();
   if (listeners.http) listeners.http->stop_accepting();
-  const bool drained = !listeners.http || listeners.http->drain(milliseconds(options.exit_timeout_secs * 1000));
+  const bool drained =
+      !listeners.http || listeners.http->drain(milliseconds(options.exit_timeout_secs * 1000));
   if (listeners.metrics) listeners.metrics->stop_accepting();
   return drained;
 }
@@ -148,11 +157,13 @@ Result<> serve(const ServerOptions& options) {
   NESO_TRY_VOID(set_log_settings(options.log));
   for (const std::string& note : options.notes) log_warning("{}", note);
   if (options.model_repositories.empty()) {
-    return Error{ErrorCode::InvalidArgument, "creating server: Invalid argument - --model-repository must be specified"};
+    return Error{ErrorCode::InvalidArgument,
+                 "creating server: Invalid argument - --model-repository must be specified"};
   }
   MetricRegistry metrics;
   auto repository = Repository::open(repository_options(options), metrics, system_clock());
-  if (!repository) return Error{repository.error().code, "creating server: " + triton_error(repository.error())};
+  if (!repository)
+    return Error{repository.error().code, "creating server: " + triton_error(repository.error())};
   write_log_block("", model_table((*repository)->status_rows()));
   write_log_block("", option_table_text(options));
   if (options.exit_on_error && !(*repository)->all_ready()) {
@@ -168,7 +179,8 @@ Result<> serve(const ServerOptions& options) {
   std::fflush(stdout);
   exit_on_next_termination();
   if (!shut_down(options, *service, listeners)) {
-    return internal_error("failed to stop server: Internal - Exit timeout expired. Exiting immediately.");
+    return internal_error(
+        "failed to stop server: Internal - Exit timeout expired. Exiting immediately.");
   }
   (*repository)->stop();
   return {};
@@ -179,7 +191,8 @@ Result<> serve(const ServerOptions& options) {
 int run_serve(std::string_view program, CommandWords words) {
   block_termination_signals();
   const std::string_view synopsis = program == "neso serve" ? program : "tritonserver";
-  const ServerCommand command = parse_server_options(program, synopsis, words, process_environment());
+  const ServerCommand command =
+      parse_server_options(program, synopsis, words, process_environment());
   if (command.outcome != ParsedOptions::Outcome::Run) {
     fmt::print(stderr, "{}", command.text);
     return kExitFailure;

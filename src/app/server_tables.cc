@@ -15,7 +15,8 @@ std::string model_table(const std::vector<ModelStatusRow>& models) {
 }
 
 std::string option_table_text(const ServerOptions& options) {
-  std::vector<std::vector<std::string>> rows = {{"server_id", options.id}, {"server_version", std::string(kTritonVersion)}};
+  std::vector<std::vector<std::string>> rows = {{"server_id", options.id},
+                                                {"server_version", std::string(kTritonVersion)}};
   for (size_t i = 0; i < options.model_repositories.size(); ++i) {
     rows.push_back({fmt::format("model_repository_path[{}]", i), options.model_repositories[i]});
   }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/termination.h"
 
-#include <csignal>
-#include <cstdlib>
 #include <pthread.h>
 #include <unistd.h>
+#include <csignal>
+#include <cstdlib>
 
 namespace neso {
 namespace {

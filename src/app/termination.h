@@ -4,8 +4,8 @@
 
 namespace neso {
 
-// Blocks both signals in the calling thread and every thread that it starts afterwards, and ignores SIGPIPE: call it
-// first thing in the program.
+// Blocks both signals in the calling thread and every thread that it starts afterwards, and ignores
+// SIGPIPE: call it first thing in the program.
 void block_termination_signals();
 
 // Waits for one of the two and returns its number.

@@ -18,13 +18,15 @@ constexpr size_t kBufferBytes = size_t{1} << 16;
 Result<std::string> json_text(const std::string& line) {
   NESO_TRY(const JsonValue value, parse_json(line));
   const JsonValue* member = value.find("text");
-  if (member == nullptr || !member->is_string()) return invalid_argument("the JSON has no string member 'text'");
+  if (member == nullptr || !member->is_string())
+    return invalid_argument("the JSON has no string member 'text'");
   return std::string(*member->as_string());
 }
 
 }  // namespace
 
-TextReader::TextReader(std::vector<std::string> paths) : paths_(std::move(paths)), buffer_(kBufferBytes) {
+TextReader::TextReader(std::vector<std::string> paths)
+    : paths_(std::move(paths)), buffer_(kBufferBytes) {
   if (paths_.empty()) paths_.emplace_back("-");
 }
 
@@ -66,7 +68,8 @@ bool TextReader::read_line(std::string& line) {
 }
 
 Result<std::string> TextReader::text_of(std::string line) {
-  if (line.size() > kMaxLineBytes) return too_large("the line is longer than {} MiB", kMaxLineBytes >> 20);
+  if (line.size() > kMaxLineBytes)
+    return too_large("the line is longer than {} MiB", kMaxLineBytes >> 20);
   if (!line.empty() && line.back() == '\r') line.pop_back();
   if (line_number_ == 1 && line.starts_with('{')) json_lines_ = json_text(line).has_value();
   return json_lines_ ? json_text(line) : Result<std::string>(std::move(line));
@@ -80,7 +83,8 @@ Result<std::optional<TextLine>> TextReader::next() {
       return std::optional<TextLine>(TextLine{line_number_, text_of(std::move(line))});
     }
     if (file_ != nullptr && std::ferror(file_) != 0) {
-      return internal_error("reading '{}' stopped after line {}: {}", name_, line_number_, std::strerror(errno));
+      return internal_error("reading '{}' stopped after line {}: {}", name_, line_number_,
+                            std::strerror(errno));
     }
     NESO_TRY(const bool opened, open_next());
     if (!opened) return std::optional<TextLine>();

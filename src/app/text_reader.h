@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts from files or standard input, one per line, in bounded memory whatever the size of the input.
+// Texts from files or standard input, one per line, in bounded memory whatever the size of the
+// input.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +15,12 @@
 namespace neso {
 
 struct TextLine {
-  uint64_t number = 0;           // in its file, from 1
-  Result<std::string> text;      // or why this line gives none; the next one is unaffected
+  uint64_t number = 0;       // in its file, from 1
+  Result<std::string> text;  // or why this line gives none; the next one is unaffected
 };
 
-// Reads one file after another. A file whose first line is a JSON object with a string member `text` is read as JSON
-// lines throughout; any other as plain lines. One thread.
+// Reads one file after another. A file whose first line is a JSON object with a string member
+// `text` is read as JSON lines throughout; any other as plain lines. One thread.
 class TextReader {
  public:
   // "-" is standard input; no path at all: standard input.
@@ -28,8 +29,8 @@ class TextReader {
   TextReader(const TextReader&) = delete;
   TextReader& operator=(const TextReader&) = delete;
 
-  // The next line of the input without its end; nullopt at the end of all files. An unreadable file is an error that
-  // names it.
+  // The next line of the input without its end; nullopt at the end of all files. An unreadable file
+  // is an error that names it.
   Result<std::optional<TextLine>> next();
 
   uint64_t bytes_read() const { return bytes_read_; }
@@ -38,7 +39,8 @@ class TextReader {
 
  private:
   Result<bool> open_next();
-  // False at the end of the file. Longer lines are cut to kMaxLineBytes + 1 and the rest is skipped.
+  // False at the end of the file. Longer lines are cut to kMaxLineBytes + 1 and the rest is
+  // skipped.
   bool read_line(std::string& line);
   Result<std::string> text_of(std::string line);
 

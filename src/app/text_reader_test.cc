@@ -30,17 +30,20 @@ class TextReaderTest : public ::testing::Test {
       EXPECT_TRUE(line.has_value());
       if (!line || !*line) return texts;
       const TextLine& read = **line;
-      texts.push_back(read.text ? *read.text : std::to_string(read.number) + ": " + read.text.error().message);
+      texts.push_back(read.text ? *read.text
+                                : std::to_string(read.number) + ": " + read.text.error().message);
     }
   }
 };
 
 TEST_F(TextReaderTest, ReadsLinesWithAndWithoutALastNewline) {
-  EXPECT_THAT(all({file("a", "one\n\nthree\r\n"), file("b", "four")}), ElementsAre("one", "", "three", "four"));
+  EXPECT_THAT(all({file("a", "one\n\nthree\r\n"), file("b", "four")}),
+              ElementsAre("one", "", "three", "four"));
 }
 
 TEST_F(TextReaderTest, ReadsJsonLinesWhenTheFirstOneIsOne) {
-  const auto texts = all({file("json", "{\"id\":1,\"text\":\"a\\nb\"}\n{\"text\":5}\n{\"text\":\"c\"}\nplain\n")});
+  const auto texts =
+      all({file("json", "{\"id\":1,\"text\":\"a\\nb\"}\n{\"text\":5}\n{\"text\":\"c\"}\nplain\n")});
   ASSERT_EQ(texts.size(), 4U);
   EXPECT_EQ(texts[0], "a\nb");
   EXPECT_THAT(texts[1], HasSubstr("2: the JSON has no string member 'text'"));
@@ -49,7 +52,8 @@ TEST_F(TextReaderTest, ReadsJsonLinesWhenTheFirstOneIsOne) {
 }
 
 TEST_F(TextReaderTest, TakesBracesOfOtherTextsAsText) {
-  EXPECT_THAT(all({file("code", "{ return 1; }\n{\"text\":\"x\"}\n")}), ElementsAre("{ return 1; }", "{\"text\":\"x\"}"));
+  EXPECT_THAT(all({file("code", "{ return 1; }\n{\"text\":\"x\"}\n")}),
+              ElementsAre("{ return 1; }", "{\"text\":\"x\"}"));
 }
 
 TEST_F(TextReaderTest, KeepsNulBytes) {
@@ -57,7 +61,8 @@ TEST_F(TextReaderTest, KeepsNulBytes) {
 }
 
 TEST_F(TextReaderTest, SkipsALineThatIsTooLongAndGoesOn) {
-  const auto texts = all({file("long", std::string(TextReader::kMaxLineBytes + 5, 'x') + "\nnext\n")});
+  const auto texts =
+      all({file("long", std::string(TextReader::kMaxLineBytes + 5, 'x') + "\nnext\n")});
   ASSERT_EQ(texts.size(), 2U);
   EXPECT_THAT(texts[0], HasSubstr("1: the line is longer than 16 MiB"));
   EXPECT_EQ(texts[1], "next");

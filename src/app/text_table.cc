@@ -5,7 +5,8 @@
 
 namespace neso {
 
-std::string text_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
+std::string text_table(const std::vector<std::string>& header,
+                       const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths(header.size());
   const auto widen = [&](const std::vector<std::string>& row) {
     for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -18,7 +19,8 @@ std::string text_table(const std::vector<std::string>& header, const std::vector
   rule += '\n';
   const auto line = [&](const std::vector<std::string>& row) {
     std::string text = "|";
-    for (size_t i = 0; i < widths.size(); ++i) text += ' ' + row[i] + std::string(widths[i] - row[i].size(), ' ') + " |";
+    for (size_t i = 0; i < widths.size(); ++i)
+      text += ' ' + row[i] + std::string(widths[i] - row[i].size(), ' ') + " |";
     return text + '\n';
   };
   std::string table = rule + line(header) + rule;

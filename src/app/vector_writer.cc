@@ -61,7 +61,8 @@ class JsonLinesWriter final : public VectorWriter {
 
 class FloatWriter final : public VectorWriter {
  public:
-  FloatWriter(size_t dimensions, std::FILE* out) : not_a_number_(dimensions, std::numeric_limits<float>::quiet_NaN()), out_(out) {}
+  FloatWriter(size_t dimensions, std::FILE* out)
+      : not_a_number_(dimensions, std::numeric_limits<float>::quiet_NaN()), out_(out) {}
 
   Result<> write(const Embedding& embedding) override {
     return write_bytes(out_, embedding.values.data(), embedding.values.size() * sizeof(float));
@@ -76,12 +77,15 @@ class FloatWriter final : public VectorWriter {
   std::FILE* out_;
 };
 
-// NumPy's format 1.0: the shape stands in the header, before the rows are counted. A file is corrected at the end; for
-// a pipe the rows wait in a temporary file.
+// NumPy's format 1.0: the shape stands in the header, before the rows are counted. A file is
+// corrected at the end; for a pipe the rows wait in a temporary file.
 class NpyWriter final : public VectorWriter {
  public:
   NpyWriter(size_t dimensions, std::FILE* out, std::FILE* spool)
-      : dimensions_(dimensions), out_(out), spool_(spool), rows_(dimensions, spool != nullptr ? spool : out) {
+      : dimensions_(dimensions),
+        out_(out),
+        spool_(spool),
+        rows_(dimensions, spool != nullptr ? spool : out) {
     if (spool_ == nullptr) start_ = std::ftell(out_);
   }
   ~NpyWriter() override {
@@ -101,7 +105,8 @@ class NpyWriter final : public VectorWriter {
   Result<> finish() override {
     NESO_TRY_VOID(begin());
     if (spool_ != nullptr) return copy_spool();
-    if (std::fseek(out_, start_, SEEK_SET) != 0) return internal_error("seeking in the output failed: {}", std::strerror(errno));
+    if (std::fseek(out_, start_, SEEK_SET) != 0)
+      return internal_error("seeking in the output failed: {}", std::strerror(errno));
     const std::string text = header();
     NESO_TRY_VOID(write_bytes(out_, text.data(), text.size()));
     std::fseek(out_, 0, SEEK_END);
@@ -111,10 +116,11 @@ class NpyWriter final : public VectorWriter {
  private:
   // Always 128 bytes, whatever the count.
   std::string header() const {
-    std::string dictionary =
-        fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", count_, dimensions_);
+    std::string dictionary = fmt::format(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", count_, dimensions_);
     dictionary.resize(128 - 10 - 1, ' ');
-    const std::string magic("\x93NUMPY\x01\x00\x76\x00", 10);  // version 1.0, 118 bytes of dictionary
+    const std::string magic("\x93NUMPY\x01\x00\x76\x00",
+                            10);  // version 1.0, 118 bytes of dictionary
     return magic + dictionary + '\n';
   }
   Result<> begin() {
@@ -145,14 +151,19 @@ class NpyWriter final : public VectorWriter {
 
 }  // namespace
 
-Result<std::unique_ptr<VectorWriter>> make_vector_writer(std::string_view format, size_t dimensions, std::FILE* out) {
-  if (format == "jsonl") return std::unique_ptr<VectorWriter>(std::make_unique<JsonLinesWriter>(out));
-  if (format == "f32") return std::unique_ptr<VectorWriter>(std::make_unique<FloatWriter>(dimensions, out));
+Result<std::unique_ptr<VectorWriter>> make_vector_writer(std::string_view format, size_t dimensions,
+                                                         std::FILE* out) {
+  if (format == "jsonl")
+    return std::unique_ptr<VectorWriter>(std::make_unique<JsonLinesWriter>(out));
+  if (format == "f32")
+    return std::unique_ptr<VectorWriter>(std::make_unique<FloatWriter>(dimensions, out));
   if (format == "npy") {
     std::FILE* spool = nullptr;
     if (std::ftell(out) < 0) {
       spool = std::tmpfile();
-      if (spool == nullptr) return internal_error("cannot make a temporary file for the npy output: {}", std::strerror(errno));
+      if (spool == nullptr)
+        return internal_error("cannot make a temporary file for the npy output: {}",
+                              std::strerror(errno));
     }
     return std::unique_ptr<VectorWriter>(std::make_unique<NpyWriter>(dimensions, out, spool));
   }

@@ -20,7 +20,9 @@ std::string content(std::FILE* file) {
   return text;
 }
 
-Embedding vector(std::initializer_list<float> values) { return {.values = values, .tokens = 3, .original_tokens = 3}; }
+Embedding vector(std::initializer_list<float> values) {
+  return {.values = values, .tokens = 3, .original_tokens = 3};
+}
 
 TEST(VectorWriter, JsonLinesReportTruncationAndFailures) {
   std::FILE* file = std::tmpfile();

@@ -7,7 +7,8 @@ namespace neso {
 
 inline constexpr std::string_view kVersion = NESO_VERSION;  // from CMake's project()
 
-// The release of Triton whose interface is kept; clients and dashboards read it as the server's version.
+// The release of Triton whose interface is kept; clients and dashboards read it as the server's
+// version.
 inline constexpr std::string_view kTritonVersion = "2.51.0";
 
 }  // namespace neso

@@ -288,6 +288,10 @@ const JsonValue* JsonValue::find(std::string_view key) const {
 }
 
 Result<> stream_json(std::string_view text, JsonHandler& handler, const JsonOptions& options) {
+  // The parser would skip it; JSON texts must not start with one (RFC 8259, 8.1).
+  if (text.starts_with("\xEF\xBB\xBF")) {
+    return invalid_argument("The document starts with a byte order mark. at 0");
+  }
   if (options.allow_nan_and_inf) {
     return run_parser<kStrictWithWords>(text, handler, options);
   }

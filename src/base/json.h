@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading JSON, two ways over one strict parser (RapidJSON stays inside json.cc): a tree for files
 // that are small and read once, and a stream of events for request bodies, which never become one
-// object per number. Both refuse invalid UTF-8, lone surrogates, text after the document and
-// nesting deeper than the limit; a byte order mark in front is skipped.
+// object per number. Both refuse invalid UTF-8, lone surrogates, a byte order mark,
+// text after the document and nesting deeper than the limit.
 #pragma once
 
 #include <cstddef>

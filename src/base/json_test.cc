@@ -142,6 +142,12 @@ TEST(JsonErrors, RefusesWhatOtherDialectsAllow) {
   EXPECT_NE(error_of(std::string("\0", 1)), "accepted");
 }
 
+TEST(JsonErrors, RefusesAByteOrderMark) {
+  const auto parsed = parse_json("\xEF\xBB\xBF{}");
+  ASSERT_FALSE(parsed.has_value());
+  EXPECT_EQ(parsed.error().message, "The document starts with a byte order mark. at 0");
+}
+
 TEST(JsonErrors, RefusesInvalidUtf8AtItsOffset) {
   for (const std::string_view bytes :
        {"\x80", "\xff", "\xc3", "\xc3(", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",

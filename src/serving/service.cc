@@ -16,32 +16,39 @@ namespace neso {
 struct Service::State {
   State(Repository& models, const ServiceOptions& with) : repository(models), options(with) {}
 
-  // `done` on a thread of the pool, so that an engine's thread goes back to its queue at once, and
-  // counted, so that nothing it uses goes away before.
-  template <typename T>
-  Completion<T> on_a_worker(Completion<T> done) EXCLUDES(mutex) {
-    {
-      MutexLock lock(mutex);
-      ++unanswered;
+  // Keeps the service alive: while one is held, its destructor waits.
+  class Hold {
+   public:
+    explicit Hold(State& state) : state_(state) {
+      MutexLock lock(state_.mutex);
+      ++state_.holds;
     }
-    const auto shared = std::make_shared<Completion<T>>(std::move(done));
-    return Completion<T>([this, shared](Result<T> result) {
-      const auto carried = std::make_shared<Result<T>>(std::move(result));
-      pool->post([this, shared, carried] {
-        (*shared)(std::move(*carried));
-        answered();
-      });
-    });
-  }
+    ~Hold() {
+      MutexLock lock(state_.mutex);
+      if (--state_.holds == 0) state_.idle.notify_all();
+    }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
 
-  void answered() EXCLUDES(mutex) {
-    MutexLock lock(mutex);
-    if (--unanswered == 0) idle.notify_all();
+   private:
+    State& state_;
+  };
+
+  // `done` on a thread of the pool, so that an engine's thread goes back to its queue at once. The
+  // hold lasts until both have let go: the task, and the engine's thread that posts it.
+  template <typename T>
+  Completion<T> on_a_worker(Completion<T> done) {
+    const auto hold = std::make_shared<Hold>(*this);
+    const auto shared = std::make_shared<Completion<T>>(std::move(done));
+    return Completion<T>([this, hold, shared](Result<T> result) {
+      const auto carried = std::make_shared<Result<T>>(std::move(result));
+      pool->post([hold, shared, carried] { (*shared)(std::move(*carried)); });
+    });
   }
 
   void wait_until_idle() EXCLUDES(mutex) {
     MutexLock lock(mutex);
-    while (unanswered > 0) lock.wait(idle);
+    while (holds > 0) lock.wait(idle);
   }
 
   template <typename Request, typename Response>
@@ -64,7 +71,7 @@ struct Service::State {
   std::atomic<bool> draining = false;
   Mutex mutex;
   std::condition_variable idle;
-  size_t unanswered GUARDED_BY(mutex) = 0;
+  size_t holds GUARDED_BY(mutex) = 0;
   std::unique_ptr<ThreadPool> pool;  // constant after create; the last, so that it joins first
 };
 

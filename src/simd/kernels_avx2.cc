@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels for AVX2 with FMA: eight lanes, sixteen registers.
+#if defined(__x86_64__)
+
 #include <immintrin.h>
 
 #include "simd/kernel_tables.h"
@@ -54,3 +56,5 @@ inline Vec lookup16(const float* table, VecInt index) {
 const KernelTable kAvx2Kernels = {kIsa, kPanelVectors* kLanes, product, layer_norm, softmax};
 
 }  // namespace neso
+
+#endif  // defined(__x86_64__)

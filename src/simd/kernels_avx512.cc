@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels for AVX-512 (F, DQ, VL, BW): sixteen lanes, thirty-two registers.
+#if defined(__x86_64__)
+
 #include <immintrin.h>
 
 #include "simd/kernel_tables.h"
@@ -51,3 +53,5 @@ inline Vec lookup16(const float* table, VecInt index) {
 const KernelTable kAvx512Kernels = {kIsa, kPanelVectors* kLanes, product, layer_norm, softmax};
 
 }  // namespace neso
+
+#endif  // defined(__x86_64__)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of the reference libraries, reproduced. The bounds: cosine 0.99999, and no value off by more than 1e-5 (unit
-// vectors) or 3e-5 (states of random models, whose values reach 3). Files: tools/make_golden.py.
+// Vectors of the reference libraries, reproduced. The bounds: cosine 0.99999, and no value off by
+// more than 1e-5 (unit vectors) or 3e-5 (states of random models, whose values reach 3). Files:
+// tools/make_golden.py.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,7 +17,7 @@
 #include "checkpoint/checkpoint.h"
 #include "engine/cpu/cpu_engine.h"
 #include "engine/cpu/cpu_weights.h"
-#include "engine/cpu/random_bert.h"
+#include "engine/cpu/test_bert.h"
 #include "engine/pooling.h"
 #include "simd/cpu.h"
 
@@ -43,13 +44,15 @@ const JsonValue& member(const JsonValue& object, std::string_view key) {
 
 std::vector<float> floats(const JsonValue& array) {
   std::vector<float> values;
-  for (const JsonValue& value : array.array()) values.push_back(static_cast<float>(value.as_double().value()));
+  for (const JsonValue& value : array.array())
+    values.push_back(static_cast<float>(value.as_double().value()));
   return values;
 }
 
 std::vector<int32_t> integers(const JsonValue& array) {
   std::vector<int32_t> values;
-  for (const JsonValue& value : array.array()) values.push_back(static_cast<int32_t>(value.as_int().value()));
+  for (const JsonValue& value : array.array())
+    values.push_back(static_cast<int32_t>(value.as_int().value()));
   return values;
 }
 
@@ -57,7 +60,8 @@ size_t size_of(const JsonValue& object, std::string_view key) {
   return static_cast<size_t>(member(object, key).as_int().value());
 }
 
-void expect_close(std::span<const float> ours, std::span<const float> theirs, double largest_error) {
+void expect_close(std::span<const float> ours, std::span<const float> theirs,
+                  double largest_error) {
   ASSERT_EQ(ours.size(), theirs.size());
   double dot = 0;
   double our_square = 0;
@@ -87,7 +91,8 @@ std::unique_ptr<Engine> engine_for(const Checkpoint& checkpoint, Isa isa, size_t
 class Golden : public testing::TestWithParam<Isa> {};
 
 TEST_P(Golden, MiniLmGivesTheVectorsOfSentenceTransformers) {
-  if (!std::filesystem::exists(NESO_MINILM_DIR)) GTEST_SKIP() << "run ./dev setup: it fetches the model";
+  if (!std::filesystem::exists(NESO_MINILM_DIR))
+    GTEST_SKIP() << "run ./dev setup: it fetches the model";
   const auto checkpoint = open_checkpoint(NESO_MINILM_DIR);
   ASSERT_TRUE(checkpoint.has_value()) << checkpoint.error().message;
   const auto engine = engine_for(*checkpoint, GetParam(), 2);
@@ -101,7 +106,8 @@ TEST_P(Golden, MiniLmGivesTheVectorsOfSentenceTransformers) {
   ASSERT_TRUE(engine->encode(batch, checkpoint->pooling, vectors).has_value());
   for (size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(member(cases[i], "text").as_string().value());
-    const auto vector = finish_vector(std::span(vectors).subspan(i * 384, 384), 0, checkpoint->normalize);
+    const auto vector =
+        finish_vector(std::span(vectors).subspan(i * 384, 384), 0, checkpoint->normalize);
     expect_close(vector, floats(member(cases[i], "vector")), kUnitVectorError);
   }
 }
@@ -135,12 +141,14 @@ TEST_P(Golden, RandomBertsOfOddSizesGiveTheStatesOfTransformers) {
   for (const JsonValue& model : models) {
     const Architecture architecture = architecture_of(model);
     SCOPED_TRACE("model of seed " + std::to_string(size_of(model, "seed")));
-    const Checkpoint checkpoint = random_bert(architecture, static_cast<uint32_t>(size_of(model, "seed")));
+    const Checkpoint checkpoint =
+        random_bert(architecture, static_cast<uint32_t>(size_of(model, "seed")));
     const auto engine = engine_for(checkpoint, GetParam(), 2);
 
     const JsonArray& sequences = member(model, "sequences").array();
     TokenBatch batch;
-    for (const JsonValue& one : sequences) batch.append(integers(member(one, "ids")), integers(member(one, "types")));
+    for (const JsonValue& one : sequences)
+      batch.append(integers(member(one, "ids")), integers(member(one, "types")));
     PoolingSpec pooling;
     pooling.modes = {PoolingMode::Cls, PoolingMode::Mean, PoolingMode::LastToken};
     const size_t hidden = architecture.hidden;

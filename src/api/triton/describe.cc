@@ -8,7 +8,8 @@
 namespace neso::triton {
 namespace {
 
-void write_tensors(JsonWriter& writer, std::string_view key, std::span<const TensorMetadata> tensors) {
+void write_tensors(JsonWriter& writer, std::string_view key,
+                   std::span<const TensorMetadata> tensors) {
   writer.key(key).begin_array();
   for (const TensorMetadata& tensor : tensors) {
     writer.begin_object();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Service tells about server and models, in the JSON of KServe v2 and its Triton extensions. Pure functions.
+// What Service tells about server and models, in the JSON of KServe v2 and its Triton extensions.
+// Pure functions.
 #pragma once
 
 #include <span>

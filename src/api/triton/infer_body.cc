@@ -31,8 +31,11 @@ enum class Place {
 class InferBodyReader final : public JsonHandler {
  public:
   // `datatypes`: of the inputs by position, when an earlier pass has learnt them.
-  InferBodyReader(size_t document_bytes, size_t max_bytes, std::vector<std::optional<std::string>> datatypes)
-      : document_bytes_(document_bytes), max_bytes_(max_bytes), known_datatypes_(std::move(datatypes)) {}
+  InferBodyReader(size_t document_bytes, size_t max_bytes,
+                  std::vector<std::optional<std::string>> datatypes)
+      : document_bytes_(document_bytes),
+        max_bytes_(max_bytes),
+        known_datatypes_(std::move(datatypes)) {}
 
   Result<> null() override { return noted(scalar(nullptr)); }
   Result<> boolean(bool value) override { return noted(scalar(value)); }
@@ -44,9 +47,13 @@ class InferBodyReader final : public JsonHandler {
     key_ = name;
     return {};
   }
-  Result<> begin_object() override { return noted(open(&InferBodyReader::object_inside, Place::Request)); }
+  Result<> begin_object() override {
+    return noted(open(&InferBodyReader::object_inside, Place::Request));
+  }
   Result<> end_object() override;
-  Result<> begin_array() override { return noted(open(&InferBodyReader::array_inside, Place::Ignored)); }
+  Result<> begin_array() override {
+    return noted(open(&InferBodyReader::array_inside, Place::Ignored));
+  }
   Result<> end_array() override;
 
   // The document was refused by what it says, not by its syntax.
@@ -108,7 +115,8 @@ Result<> InferBodyReader::scalar(const JsonScalar& value) {
       return request_parameter(value);
     case Place::Inputs:
     case Place::Outputs:
-      return invalid_argument("each element of '{}' must be an object", place() == Place::Inputs ? "inputs" : "outputs");
+      return invalid_argument("each element of '{}' must be an object",
+                              place() == Place::Inputs ? "inputs" : "outputs");
     case Place::Input:
       return input_member(value);
     case Place::InputShape:
@@ -133,9 +141,12 @@ Result<> InferBodyReader::scalar(const JsonScalar& value) {
 }
 
 Result<> InferBodyReader::request_member(const JsonScalar& value) {
-  if (key_ == "inputs" && !body_.inputs) return invalid_argument("'inputs' must be an array of objects");
-  if (key_ == "outputs" && !seen_outputs_) return invalid_argument("'outputs' must be an array of objects");
-  if (key_ == "parameters" && !seen_parameters_) return invalid_argument("'parameters' must be an object");
+  if (key_ == "inputs" && !body_.inputs)
+    return invalid_argument("'inputs' must be an array of objects");
+  if (key_ == "outputs" && !seen_outputs_)
+    return invalid_argument("'outputs' must be an array of objects");
+  if (key_ == "parameters" && !seen_parameters_)
+    return invalid_argument("'parameters' must be an object");
   if (key_ != "id" || std::exchange(seen_id_, true)) return {};
   const auto* id = std::get_if<std::string_view>(&value);
   if (id == nullptr) return invalid_argument("'id' must be a string");
@@ -148,33 +159,42 @@ Result<> InferBodyReader::request_member(const JsonScalar& value) {
 
 Result<> InferBodyReader::request_parameter(const JsonScalar& value) {
   if (std::holds_alternative<std::nullptr_t>(value)) {
-    return invalid_argument("parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
+    return invalid_argument(
+        "parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
   }
   if (key_.starts_with("triton_")) {
     return invalid_argument(
-        "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.");
+        "parameter keys starting with 'triton_' are reserved for Triton usage and should not be "
+        "specified.");
   }
   if (key_ == "binary_data_output") {
     const auto* flag = std::get_if<bool>(&value);
-    if (flag == nullptr) return invalid_argument("parameter 'binary_data_output' must be true or false");
+    if (flag == nullptr)
+      return invalid_argument("parameter 'binary_data_output' must be true or false");
     if (!body_.binary_data_output) body_.binary_data_output = *flag;
   } else if (key_ == "timeout") {
     const auto* timeout = std::get_if<int64_t>(&value);
     if (timeout == nullptr || *timeout < 0) {
-      return invalid_argument("parameter 'timeout' must be a whole number of microseconds, 0 or more");
+      return invalid_argument(
+          "parameter 'timeout' must be a whole number of microseconds, 0 or more");
     }
     body_.timeout_us = static_cast<uint64_t>(*timeout);
   } else if (key_ == "priority") {
     const auto* priority = std::get_if<int64_t>(&value);
-    const bool fits = (priority != nullptr && *priority >= 0) || std::holds_alternative<uint64_t>(value);
+    const bool fits =
+        (priority != nullptr && *priority >= 0) || std::holds_alternative<uint64_t>(value);
     if (!fits) return invalid_argument("parameter 'priority' must be a whole number, 0 or more");
   } else if (key_ == "sequence_start" || key_ == "sequence_end") {
-    if (!std::holds_alternative<bool>(value)) return invalid_argument("parameter '{}' must be true or false", key_);
+    if (!std::holds_alternative<bool>(value))
+      return invalid_argument("parameter '{}' must be true or false", key_);
   } else if (key_ == "sequence_id") {
     const auto* number = std::get_if<int64_t>(&value);
-    const bool fits = (number != nullptr && *number >= 0) || std::holds_alternative<uint64_t>(value) ||
+    const bool fits = (number != nullptr && *number >= 0) ||
+                      std::holds_alternative<uint64_t>(value) ||
                       std::holds_alternative<std::string_view>(value);
-    if (!fits) return invalid_argument("parameter 'sequence_id' must be a whole number, 0 or more, or a string");
+    if (!fits)
+      return invalid_argument(
+          "parameter 'sequence_id' must be a whole number, 0 or more, or a string");
   }
   return {};
 }
@@ -187,7 +207,8 @@ Result<> InferBodyReader::input_member(const JsonScalar& value) {
     if (text == nullptr) return invalid_argument("an input's '{}' must be a string", key_);
     member = *text;
   } else if (key_ == "shape" && !input().shape) {
-    return invalid_argument("'shape' of input '{}' must be an array of whole numbers", input_name());
+    return invalid_argument("'shape' of input '{}' must be an array of whole numbers",
+                            input_name());
   } else if (key_ == "data" && !input().has_data) {
     return invalid_argument("'data' of input '{}' must be an array", input_name());
   }
@@ -197,12 +218,14 @@ Result<> InferBodyReader::input_member(const JsonScalar& value) {
 Result<> InferBodyReader::shape_element(const JsonScalar& value) {
   const auto* size = std::get_if<int64_t>(&value);
   if (size == nullptr || *size < 0) {
-    return invalid_argument("'shape' of input '{}' must hold whole numbers, 0 or more", input_name());
+    return invalid_argument("'shape' of input '{}' must hold whole numbers, 0 or more",
+                            input_name());
   }
   if (!first_shape_) return {};
   constexpr size_t kMaxDimensions = 64;
   if (input().shape->size() == kMaxDimensions) {
-    return invalid_argument("'shape' of input '{}' has more than {} dimensions", input_name(), kMaxDimensions);
+    return invalid_argument("'shape' of input '{}' has more than {} dimensions", input_name(),
+                            kMaxDimensions);
   }
   input().shape->push_back(*size);
   return {};
@@ -212,7 +235,8 @@ Result<> InferBodyReader::data_element(const JsonScalar& value) {
   BodyInput& target = input();
   ++target.data_count;
   if (!sink_ || target.data_error) return {};
-  if (auto appended = sink_->append(value); !appended) target.data_error = std::move(appended).error();
+  if (auto appended = sink_->append(value); !appended)
+    target.data_error = std::move(appended).error();
   return {};
 }
 
@@ -220,7 +244,8 @@ Result<> InferBodyReader::input_parameter(const JsonScalar& value) {
   if (key_ == "binary_data_size" && !input().binary_data_size) {
     const auto* size = std::get_if<int64_t>(&value);
     if (size == nullptr || *size < 0) {
-      return invalid_argument("'binary_data_size' of input '{}' must be a whole number, 0 or more", input_name());
+      return invalid_argument("'binary_data_size' of input '{}' must be a whole number, 0 or more",
+                              input_name());
     }
     input().binary_data_size = static_cast<uint64_t>(*size);
   } else if (key_ == "shared_memory_region") {
@@ -232,12 +257,14 @@ Result<> InferBodyReader::input_parameter(const JsonScalar& value) {
 Result<> InferBodyReader::output_parameter(const JsonScalar& value) {
   if (key_ == "binary_data" && !output().binary_data) {
     const auto* flag = std::get_if<bool>(&value);
-    if (flag == nullptr) return invalid_argument("an output's parameter 'binary_data' must be true or false");
+    if (flag == nullptr)
+      return invalid_argument("an output's parameter 'binary_data' must be true or false");
     output().binary_data = *flag;
   } else if (key_ == "classification") {
     const auto* count = std::get_if<int64_t>(&value);
     if (count == nullptr || *count < 0) {
-      return invalid_argument("an output's parameter 'classification' must be a whole number, 0 or more");
+      return invalid_argument(
+          "an output's parameter 'classification' must be a whole number, 0 or more");
     }
     output().classification = static_cast<uint64_t>(*count);
   } else if (key_ == "shared_memory_region") {
@@ -249,14 +276,18 @@ Result<> InferBodyReader::output_parameter(const JsonScalar& value) {
 Result<Place> InferBodyReader::object_inside(Place place) {
   switch (place) {
     case Place::Request:
-      if (key_ == "parameters") return std::exchange(seen_parameters_, true) ? Place::Ignored : Place::Parameters;
-      if (key_ == "inputs" || key_ == "outputs") return invalid_argument("'{}' must be an array of objects", key_);
+      if (key_ == "parameters")
+        return std::exchange(seen_parameters_, true) ? Place::Ignored : Place::Parameters;
+      if (key_ == "inputs" || key_ == "outputs")
+        return invalid_argument("'{}' must be an array of objects", key_);
       if (key_ == "id") return invalid_argument("'id' must be a string");
       return Place::Ignored;
     case Place::Parameters:
-      return invalid_argument("parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
+      return invalid_argument(
+          "parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
     case Place::Inputs:
-      if (body_.inputs->size() == kMaxInputs) return invalid_argument("a request has at most {} inputs", kMaxInputs);
+      if (body_.inputs->size() == kMaxInputs)
+        return invalid_argument("a request has at most {} inputs", kMaxInputs);
       body_.inputs->emplace_back();
       return Place::Input;
     case Place::Input:
@@ -266,11 +297,13 @@ Result<Place> InferBodyReader::object_inside(Place place) {
       }
       return Place::Ignored;
     case Place::InputShape:
-      return invalid_argument("'shape' of input '{}' must hold whole numbers, 0 or more", input_name());
+      return invalid_argument("'shape' of input '{}' must hold whole numbers, 0 or more",
+                              input_name());
     case Place::InputData:
       return invalid_argument("'data' of input '{}' holds an object", input_name());
     case Place::Outputs:
-      if (body_.outputs.size() == kMaxInputs) return invalid_argument("a request has at most {} outputs", kMaxInputs);
+      if (body_.outputs.size() == kMaxInputs)
+        return invalid_argument("a request has at most {} outputs", kMaxInputs);
       body_.outputs.emplace_back();
       return Place::Output;
     case Place::Output:
@@ -291,15 +324,18 @@ Result<Place> InferBodyReader::array_inside(Place place) {
         body_.inputs.emplace();
         return Place::Inputs;
       }
-      if (key_ == "outputs") return std::exchange(seen_outputs_, true) ? Place::Ignored : Place::Outputs;
+      if (key_ == "outputs")
+        return std::exchange(seen_outputs_, true) ? Place::Ignored : Place::Outputs;
       if (key_ == "parameters") return invalid_argument("'parameters' must be an object");
       if (key_ == "id") return invalid_argument("'id' must be a string");
       return Place::Ignored;
     case Place::Parameters:
-      return invalid_argument("parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
+      return invalid_argument(
+          "parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
     case Place::Inputs:
     case Place::Outputs:
-      return invalid_argument("each element of '{}' must be an object", place == Place::Inputs ? "inputs" : "outputs");
+      return invalid_argument("each element of '{}' must be an object",
+                              place == Place::Inputs ? "inputs" : "outputs");
     case Place::Input:
       if (key_ == "shape") {
         first_shape_ = !input().shape;
@@ -307,10 +343,12 @@ Result<Place> InferBodyReader::array_inside(Place place) {
         return Place::InputShape;
       }
       if (key_ == "data") return begin_data();
-      if (key_ == "name" || key_ == "datatype") return invalid_argument("an input's '{}' must be a string", key_);
+      if (key_ == "name" || key_ == "datatype")
+        return invalid_argument("an input's '{}' must be a string", key_);
       return Place::Ignored;
     case Place::InputShape:
-      return invalid_argument("'shape' of input '{}' must hold whole numbers, 0 or more", input_name());
+      return invalid_argument("'shape' of input '{}' must hold whole numbers, 0 or more",
+                              input_name());
     case Place::InputData:
       return Place::InputData;
     case Place::InputParameters:
@@ -334,7 +372,8 @@ Place InferBodyReader::begin_data() {
     return Place::Ignored;
   }
   const auto dtype = dtype_from_kserve(*datatype);
-  if (!dtype || *dtype == DType::Fp16 || *dtype == DType::Bf16) return Place::InputData;  // counted; refused later
+  if (!dtype || *dtype == DType::Fp16 || *dtype == DType::Bf16)
+    return Place::InputData;  // counted; refused later
   sink_.emplace(*dtype, max_bytes_);
   // Only as much as the document can hold: a number takes two bytes at least.
   const auto declared = target.shape ? element_count(*target.shape) : std::optional<int64_t>(0);
@@ -373,7 +412,8 @@ Result<> InferBodyReader::end_array() {
 
 Result<> read_pass(std::string_view json, InferBodyReader& reader) {
   auto read = stream_json(json, reader, {.max_depth = 100, .allow_nan_and_inf = true});
-  if (!read && !reader.refused()) return read.error().with_context("failed to parse the request JSON buffer");
+  if (!read && !reader.refused())
+    return read.error().with_context("failed to parse the request JSON buffer");
   return read;
 }
 
@@ -386,7 +426,8 @@ Result<InferBody> read_infer_body(std::string_view json, size_t max_bytes) {
   if (first.needs_second_pass()) {
     std::vector<std::optional<std::string>> datatypes;
     for (const BodyInput& input : *body.inputs) datatypes.push_back(input.datatype);
-    // Inputs without any datatype are refused later for that; "" keeps the second pass from skipping their data.
+    // Inputs without any datatype are refused later for that; "" keeps the second pass from
+    // skipping their data.
     for (auto& datatype : datatypes) datatype = datatype.value_or("");
     InferBodyReader second(json.size(), max_bytes, std::move(datatypes));
     NESO_TRY_VOID(read_pass(json, second));

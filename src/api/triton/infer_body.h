@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON part of a KServe v2 infer request, read from parser events: what was written, before it means anything.
-// Wire rules: KServe v2 "Inference Request JSON Object" and Triton's extensions.
+// The JSON part of a KServe v2 infer request, read from parser events: what was written, before it
+// means anything. Wire rules: KServe v2 "Inference Request JSON Object" and Triton's extensions.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct BodyInput {
   std::optional<std::string> datatype;
   bool has_data = false;
   size_t data_count = 0;
-  std::vector<std::byte> data;              // typed as datatype says; empty for FP16 and BF16
-  std::optional<Error> data_error;          // the first element that does not fit
+  std::vector<std::byte> data;      // typed as datatype says; empty for FP16 and BF16
+  std::optional<Error> data_error;  // the first element that does not fit
   std::optional<uint64_t> binary_data_size;
   bool shared_memory = false;
 };
@@ -42,9 +42,9 @@ struct InferBody {
   std::vector<BodyOutput> outputs;
 };
 
-// Reads the document once, or twice when some `data` stands before its `datatype`. max_bytes bounds the elements of all
-// inputs together. Errors are sentences for the caller of the API; a syntax error starts with Triton's
-// "failed to parse the request JSON buffer: ".
+// Reads the document once, or twice when some `data` stands before its `datatype`. max_bytes bounds
+// the elements of all inputs together. Errors are sentences for the caller of the API; a syntax
+// error starts with Triton's "failed to parse the request JSON buffer: ".
 Result<InferBody> read_infer_body(std::string_view json, size_t max_bytes);
 
 }  // namespace neso::triton

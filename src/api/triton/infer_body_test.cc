@@ -45,12 +45,14 @@ TEST(InferBody, ReadsTensorsOfAnyNesting) {
 }
 
 TEST(InferBody, ReadsDataThatStandsBeforeItsDatatype) {
-  const InferBody body = must_read(R"({"inputs":[{"data":[7,8],"datatype":"INT32","shape":[2],"name":"x"}]})");
+  const InferBody body =
+      must_read(R"({"inputs":[{"data":[7,8],"datatype":"INT32","shape":[2],"name":"x"}]})");
   EXPECT_EQ(values<int32_t>(body.inputs->at(0)), (std::vector<int32_t>{7, 8}));
 }
 
 TEST(InferBody, KeepsTextAsItIsIncludingNul) {
-  const InferBody body = must_read(R"({"inputs":[{"name":"t","shape":[1],"datatype":"BYTES","data":["a\u0000ü"]}]})");
+  const InferBody body =
+      must_read(R"({"inputs":[{"name":"t","shape":[1],"datatype":"BYTES","data":["a\u0000ü"]}]})");
   const auto& data = body.inputs->at(0).data;
   ASSERT_EQ(data.size(), 4U + 4U);
   EXPECT_EQ(std::memcmp(data.data(), "\x04\0\0\0a\0\xc3\xbc", 8), 0);
@@ -86,9 +88,11 @@ TEST(InferBody, NamesElementTypeAndRangeOfWhatDoesNotFit) {
     const char* expected;
   };
   for (const Row& row : std::initializer_list<Row>{
-           {"UINT8", "256", "element 1 of 'data' is 256, but UINT8 takes whole numbers from 0 to 255"},
+           {"UINT8", "256",
+            "element 1 of 'data' is 256, but UINT8 takes whole numbers from 0 to 255"},
            {"INT64", "3.7", "is 3.7, but INT64 takes whole numbers"},
-           {"INT32", "2147483648", "is 2147483648, but INT32 takes whole numbers from -2147483648 to 2147483647"},
+           {"INT32", "2147483648",
+            "is 2147483648, but INT32 takes whole numbers from -2147483648 to 2147483647"},
            {"UINT64", "-1", "is -1, but UINT64"},
            {"INT64", "18446744073709551615", "but INT64 takes"},
            {"INT64", "18446744073709551616", "but INT64 takes"},
@@ -99,16 +103,18 @@ TEST(InferBody, NamesElementTypeAndRangeOfWhatDoesNotFit) {
            {"INT32", "null", "is null"}}) {
     const std::string first = row.datatype == std::string_view("BYTES")  ? "\"a\""
                               : row.datatype == std::string_view("BOOL") ? "true"
-                                                                        : "1";
-    const InferBody body = must_read(R"({"inputs":[{"name":"x","shape":[2],"datatype":")" + std::string(row.datatype) +
-                                     R"(","data":[)" + first + "," + row.value + "]}]}");
+                                                                         : "1";
+    const InferBody body =
+        must_read(R"({"inputs":[{"name":"x","shape":[2],"datatype":")" + std::string(row.datatype) +
+                  R"(","data":[)" + first + "," + row.value + "]}]}");
     ASSERT_TRUE(body.inputs->at(0).data_error.has_value()) << row.value;
     EXPECT_THAT(body.inputs->at(0).data_error->message, HasSubstr(row.expected));
   }
 }
 
 TEST(InferBody, AcceptsTheBareWordsForNonFiniteFloats) {
-  const InferBody body = must_read(R"({"inputs":[{"name":"x","shape":[3],"datatype":"FP32","data":[NaN,-Inf,Infinity]}]})");
+  const InferBody body = must_read(
+      R"({"inputs":[{"name":"x","shape":[3],"datatype":"FP32","data":[NaN,-Inf,Infinity]}]})");
   const auto floats = values<float>(body.inputs->at(0));
   EXPECT_TRUE(std::isnan(floats.at(0)));
   EXPECT_LT(floats.at(1), -1e38F);
@@ -120,13 +126,16 @@ TEST(InferBody, RefusesWrongContainersWithASentence) {
   EXPECT_THAT(refusal(R"({"inputs":{}})"), HasSubstr("'inputs' must be an array"));
   EXPECT_THAT(refusal(R"({"inputs":[1]})"), HasSubstr("must be an object"));
   EXPECT_THAT(refusal(R"({"inputs":[{"name":1}]})"), HasSubstr("'name' must be a string"));
-  EXPECT_THAT(refusal(R"({"inputs":[{"name":"x","shape":16}]})"), HasSubstr("'shape' of input 'x' must be an array"));
+  EXPECT_THAT(refusal(R"({"inputs":[{"name":"x","shape":16}]})"),
+              HasSubstr("'shape' of input 'x' must be an array"));
   EXPECT_THAT(refusal(R"({"inputs":[{"name":"x","shape":[-1]}]})"), HasSubstr("whole numbers"));
   EXPECT_THAT(refusal(R"({"inputs":[{"name":"x","shape":["1"]}]})"), HasSubstr("whole numbers"));
   EXPECT_THAT(refusal(R"({"inputs":[{"name":"x","shape":[1.5]}]})"), HasSubstr("whole numbers"));
-  EXPECT_THAT(refusal(R"({"inputs":[{"name":"x","data":"abc"}]})"), HasSubstr("'data' of input 'x' must be an array"));
+  EXPECT_THAT(refusal(R"({"inputs":[{"name":"x","data":"abc"}]})"),
+              HasSubstr("'data' of input 'x' must be an array"));
   EXPECT_THAT(refusal(R"({"id":5,"inputs":[]})"), HasSubstr("'id' must be a string"));
-  EXPECT_THAT(refusal(R"({"inputs":[],"parameters":[]})"), HasSubstr("'parameters' must be an object"));
+  EXPECT_THAT(refusal(R"({"inputs":[],"parameters":[]})"),
+              HasSubstr("'parameters' must be an object"));
   EXPECT_THAT(refusal(R"({"parameters":{"a":null}})"), HasSubstr("has invalid type"));
   EXPECT_THAT(refusal(R"({"parameters":{"triton_x":1}})"), HasSubstr("reserved for Triton usage"));
   EXPECT_THAT(refusal(R"({"parameters":{"timeout":-1}})"), HasSubstr("'timeout'"));
@@ -134,7 +143,9 @@ TEST(InferBody, RefusesWrongContainersWithASentence) {
 }
 
 TEST(InferBody, SyntaxErrorsCarryTritonsWordsAndTheOffset) {
-  EXPECT_THAT(refusal("{'inputs':[]}"), HasSubstr("failed to parse the request JSON buffer: Missing a name for object member. at 1"));
+  EXPECT_THAT(
+      refusal("{'inputs':[]}"),
+      HasSubstr("failed to parse the request JSON buffer: Missing a name for object member. at 1"));
   EXPECT_THAT(refusal(""), HasSubstr("The document is empty. at 0"));
   EXPECT_THAT(refusal(R"({"inputs":[]}{})"), HasSubstr("failed to parse the request JSON buffer"));
 }
@@ -149,8 +160,8 @@ TEST(InferBody, EveryTruncationOfAGoodRequestIsRefused) {
 
 TEST(InferBody, NestingStopsAtAHundred) {
   const auto nested = [](size_t depth) {
-    return R"({"inputs":[{"name":"x","shape":[1],"datatype":"INT32","data":)" + std::string(depth, '[') + "1" +
-           std::string(depth, ']') + "}]}";
+    return R"({"inputs":[{"name":"x","shape":[1],"datatype":"INT32","data":)" +
+           std::string(depth, '[') + "1" + std::string(depth, ']') + "}]}";
   };
   EXPECT_EQ(must_read(nested(97)).inputs->at(0).data_count, 1U);
   EXPECT_THAT(refusal(nested(98)), HasSubstr("depth exceeds maximum allowed limit (100)"));
@@ -158,7 +169,8 @@ TEST(InferBody, NestingStopsAtAHundred) {
 }
 
 TEST(InferBody, DataBeyondTheByteLimitIsAnErrorOfThatInput) {
-  auto body = read_infer_body(R"({"inputs":[{"name":"x","shape":[3],"datatype":"INT64","data":[1,2,3]}]})", 16);
+  auto body = read_infer_body(
+      R"({"inputs":[{"name":"x","shape":[3],"datatype":"INT64","data":[1,2,3]}]})", 16);
   ASSERT_TRUE(body.has_value());
   ASSERT_TRUE(body->inputs->at(0).data_error.has_value());
   EXPECT_EQ(body->inputs->at(0).data_error->code, ErrorCode::TooLarge);

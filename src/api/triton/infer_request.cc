@@ -30,16 +30,20 @@ Result<BodyParts> split_body(const net::HttpRequest& request) {
     return invalid_argument("the header {} was sent {} times", kHeaderLength, count);
   }
   int64_t length = 0;
-  const auto [end, status] = std::from_chars(header->data(), header->data() + header->size(), length);
-  if (status == std::errc::invalid_argument || (status == std::errc() && end != header->data() + header->size())) {
+  const auto [end, status] =
+      std::from_chars(header->data(), header->data() + header->size(), length);
+  if (status == std::errc::invalid_argument ||
+      (status == std::errc() && end != header->data() + header->size())) {
     return invalid_argument("Unable to parse {}, got: {}", kHeaderLength, header->substr(0, 64));
   }
   if (status != std::errc() || length < 0 || static_cast<size_t>(length) > body.size()) {
-    return invalid_argument("inference header size should be in range (0, {}), got: {}", body.size(),
-                            header->substr(0, 64));
+    return invalid_argument("inference header size should be in range (0, {}), got: {}",
+                            body.size(), header->substr(0, 64));
   }
   if (length == 0) {
-    return unsupported("a raw request ({}: 0) is not supported; describe the input in a JSON header", kHeaderLength);
+    return unsupported(
+        "a raw request ({}: 0) is not supported; describe the input in a JSON header",
+        kHeaderLength);
   }
   const auto size = static_cast<size_t>(length);
   return BodyParts{body.substr(0, size), body.substr(size)};
@@ -59,7 +63,8 @@ Result<> check_data_source(const BodyInput& input) {
   add(input.shared_memory, "shared_memory_region");
   if (count == 1) return {};
   return invalid_argument(
-      "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', "
+      "Input must set only one of the following fields: 'data', 'binary_data_size' in "
+      "'parameters', "
       "'shared_memory_region' in 'parameters'. But {}",
       count == 0 ? "no field is set" : "set" + sources);
 }
@@ -68,29 +73,33 @@ Result<NamedTensor> json_tensor(BodyInput& input, DType dtype) {
   const std::string& name = *input.name;
   if (dtype == DType::Fp16 || dtype == DType::Bf16) {
     return invalid_argument(
-        "receiving {} data via JSON is not supported. Please use the binary data format for input {}",
+        "receiving {} data via JSON is not supported. Please use the binary data format for input "
+        "{}",
         kserve_name(dtype), name);
   }
   if (input.data_error) return input.data_error->with_context(fmt::format("input '{}'", name));
   const auto expected = element_count(*input.shape);
   if (!expected) {
     return invalid_argument(
-        "invalid shape for input '{}': shape {} causes total element count to exceed maximum size of "
+        "invalid shape for input '{}': shape {} causes total element count to exceed maximum size "
+        "of "
         "9223372036854775807",
         name, shape_text(*input.shape));
   }
   if (dtype != DType::Bytes && std::cmp_not_equal(*expected, input.data_count)) {
-    return invalid_argument("input '{}' has {} values in 'data', but its shape {} takes {}", name, input.data_count,
-                            shape_text(*input.shape), *expected);
+    return invalid_argument("input '{}' has {} values in 'data', but its shape {} takes {}", name,
+                            input.data_count, shape_text(*input.shape), *expected);
   }
   return NamedTensor{name, Tensor(dtype, std::move(*input.shape), std::move(input.data))};
 }
 
-Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, std::string_view& tail, std::string_view model) {
+Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, std::string_view& tail,
+                                  std::string_view model) {
   const uint64_t size = *input.binary_data_size;
   if (size > tail.size()) {
-    return invalid_argument("unexpected size for input '{}', expecting {} additional bytes for model '{}'", *input.name,
-                            size - tail.size(), model);
+    return invalid_argument(
+        "unexpected size for input '{}', expecting {} additional bytes for model '{}'", *input.name,
+        size - tail.size(), model);
   }
   // Copied: the tail's alignment is arbitrary.
   std::vector<std::byte> bytes(size);
@@ -108,7 +117,9 @@ Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::
   if (!input.datatype) return missing("datatype");
   NESO_TRY_VOID(check_data_source(input));
   if (input.shared_memory) {
-    return unsupported("input '{}' names a shared memory region; send it as 'data' or as binary data", *input.name);
+    return unsupported(
+        "input '{}' names a shared memory region; send it as 'data' or as binary data",
+        *input.name);
   }
   const auto dtype = dtype_from_kserve(*input.datatype);
   if (!dtype) {
@@ -129,8 +140,8 @@ bool OutputFormats::binary(const std::string& output) const {
   return binary_default;
 }
 
-Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> version, const net::HttpRequest& request,
-                                  size_t max_bytes) {
+Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> version,
+                                  const net::HttpRequest& request, size_t max_bytes) {
   NESO_TRY(const BodyParts parts, split_body(request));
   NESO_TRY(InferBody body, read_infer_body(parts.json, max_bytes));
   if (!body.inputs) return invalid_argument("the request has no array 'inputs'");
@@ -146,16 +157,21 @@ Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> vers
     NESO_TRY(NamedTensor tensor, decode_input(input, tail, decoded.request.model));
     decoded.request.inputs.push_back(std::move(tensor));
   }
-  if (!tail.empty()) return invalid_argument("unexpected additional input data for model '{}'", decoded.request.model);
+  if (!tail.empty())
+    return invalid_argument("unexpected additional input data for model '{}'",
+                            decoded.request.model);
 
   decoded.formats.binary_default = body.binary_data_output.value_or(false);
   for (BodyOutput& output : body.outputs) {
     if (!output.name) return invalid_argument("an element of 'outputs' has no 'name'");
     if (output.shared_memory) {
-      return unsupported("output '{}' asks for a shared memory region; take it as 'data' or as binary data", *output.name);
+      return unsupported(
+          "output '{}' asks for a shared memory region; take it as 'data' or as binary data",
+          *output.name);
     }
     if (output.classification > 0) {
-      return unsupported("output '{}' asks for classification; take the values and sort them", *output.name);
+      return unsupported("output '{}' asks for classification; take the values and sort them",
+                         *output.name);
     }
     decoded.request.outputs.push_back(*output.name);
     decoded.formats.named.push_back({std::move(*output.name), output.binary_data});
@@ -163,7 +179,8 @@ Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> vers
   return decoded;
 }
 
-Result<net::HttpResponse> encode_infer(const InferResponse& response, const OutputFormats& formats) {
+Result<net::HttpResponse> encode_infer(const InferResponse& response,
+                                       const OutputFormats& formats) {
   JsonWriter writer;
   writer.begin_object();
   if (!response.id.empty()) writer.key("id").string(response.id);
@@ -200,7 +217,8 @@ Result<net::HttpResponse> encode_infer(const InferResponse& response, const Outp
     answer.content_type = "application/octet-stream";
     answer.headers.emplace_back(kHeaderLength, std::to_string(answer.body.size()));
     answer.body.reserve(answer.body.size() + tail_bytes);
-    for (const auto bytes : tail) answer.body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    for (const auto bytes : tail)
+      answer.body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   return answer;
 }

@@ -31,10 +31,11 @@ struct DecodedInfer {
   OutputFormats formats;
 };
 
-// Decodes a POST .../infer. Model and version come from the path. Sentences are Triton's where Triton has one for a 400;
-// where Triton's JSON library answers 500, a 400 that names the field and the value.
-Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> version, const net::HttpRequest& request,
-                                  size_t max_bytes);
+// Decodes a POST .../infer. Model and version come from the path. Sentences are Triton's where
+// Triton has one for a 400; where Triton's JSON library answers 500, a 400 that names the field and
+// the value.
+Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> version,
+                                  const net::HttpRequest& request, size_t max_bytes);
 
 // A 200 with JSON, or JSON and binary tensors behind it.
 Result<net::HttpResponse> encode_infer(const InferResponse& response, const OutputFormats& formats);

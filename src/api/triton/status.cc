@@ -31,7 +31,8 @@ std::string error_body(std::string_view sentence) {
   return std::move(writer).text();
 }
 
-net::HttpResponse error_response(int status, std::string_view sentence, std::string_view content_type) {
+net::HttpResponse error_response(int status, std::string_view sentence,
+                                 std::string_view content_type) {
   net::HttpResponse response;
   response.status = status;
   response.content_type = content_type;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our error codes as Triton's HTTP statuses and bodies (server src/http_server.cc, HttpCodeFromError).
+// Our error codes as Triton's HTTP statuses and bodies (server src/http_server.cc,
+// HttpCodeFromError).
 #pragma once
 
 #include <string>
@@ -15,7 +16,9 @@ int http_status(ErrorCode code);
 // {"error":"<sentence>"}; the sentence is made valid UTF-8.
 std::string error_body(std::string_view sentence);
 
-net::HttpResponse error_response(const Error& error, std::string_view content_type = "application/json");
-net::HttpResponse error_response(int status, std::string_view sentence, std::string_view content_type);
+net::HttpResponse error_response(const Error& error,
+                                 std::string_view content_type = "application/json");
+net::HttpResponse error_response(int status, std::string_view sentence,
+                                 std::string_view content_type);
 
 }  // namespace neso::triton

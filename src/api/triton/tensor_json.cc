@@ -36,8 +36,10 @@ void ElementSink::reserve(size_t elements) {
 
 Result<> ElementSink::put(const void* data, size_t size) {
   if (size > max_bytes_ - bytes_.size()) {
-    return too_large("its data exceeds the maximum allowed value of {} bytes. Use --http-max-input-size to increase the limit.",
-                     max_bytes_);
+    return too_large(
+        "its data exceeds the maximum allowed value of {} bytes. Use --http-max-input-size to "
+        "increase the limit.",
+        max_bytes_);
   }
   const auto* begin = static_cast<const std::byte*>(data);
   bytes_.insert(bytes_.end(), begin, begin + size);
@@ -45,8 +47,8 @@ Result<> ElementSink::put(const void* data, size_t size) {
 }
 
 Result<> ElementSink::refuse(const JsonScalar& value, std::string_view wanted) const {
-  return invalid_argument("element {} of 'data' is {}, but {} takes {}", count_, describe(value), kserve_name(dtype_),
-                          wanted);
+  return invalid_argument("element {} of 'data' is {}, but {} takes {}", count_, describe(value),
+                          kserve_name(dtype_), wanted);
 }
 
 template <typename T>
@@ -55,13 +57,16 @@ Result<> ElementSink::append_integer(const JsonScalar& value) {
   T element = 0;
   if (const auto* number = std::get_if<int64_t>(&value)) {
     if (!std::in_range<T>(*number)) {
-      return refuse(value, fmt::format("whole numbers from {} to {}", +Limits::min(), +Limits::max()));
+      return refuse(value,
+                    fmt::format("whole numbers from {} to {}", +Limits::min(), +Limits::max()));
     }
     element = static_cast<T>(*number);
-  } else if (const auto* large = std::get_if<uint64_t>(&value); large != nullptr && std::in_range<T>(*large)) {
+  } else if (const auto* large = std::get_if<uint64_t>(&value);
+             large != nullptr && std::in_range<T>(*large)) {
     element = static_cast<T>(*large);
   } else {
-    return refuse(value, fmt::format("whole numbers from {} to {}", +Limits::min(), +Limits::max()));
+    return refuse(value,
+                  fmt::format("whole numbers from {} to {}", +Limits::min(), +Limits::max()));
   }
   return put(&element, sizeof element);
 }
@@ -85,7 +90,8 @@ Result<> ElementSink::append_number(const JsonScalar& value) {
 Result<> ElementSink::append_string(const JsonScalar& value) {
   const auto* text = std::get_if<std::string_view>(&value);
   if (text == nullptr) return refuse(value, "strings");
-  if (text->size() > std::numeric_limits<uint32_t>::max()) return refuse(value, "strings below 4 GiB");
+  if (text->size() > std::numeric_limits<uint32_t>::max())
+    return refuse(value, "strings below 4 GiB");
   const auto length = static_cast<uint32_t>(text->size());
   NESO_TRY_VOID(put(&length, sizeof length));
   return put(text->data(), text->size());
@@ -207,8 +213,9 @@ Result<> write_elements(JsonWriter& writer, const Tensor& tensor) {
     case DType::Bf16:
       break;
   }
-  return invalid_argument("sending {} data via JSON is not supported. Please use the binary data format for output",
-                          kserve_name(tensor.dtype()));
+  return invalid_argument(
+      "sending {} data via JSON is not supported. Please use the binary data format for output",
+      kserve_name(tensor.dtype()));
 }
 
 }  // namespace neso::triton

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensor elements between JSON and memory: one value at a time into typed bytes, never one object per number.
-// Stricter than Triton, which lets integers out of range wrap round: they are refused (docs/triton-differences.md).
+// Tensor elements between JSON and memory: one value at a time into typed bytes, never one object
+// per number. Stricter than Triton, which lets integers out of range wrap round: they are refused
+// (docs/triton-differences.md).
 #pragma once
 
 #include <cstddef>

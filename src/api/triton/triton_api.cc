@@ -23,13 +23,18 @@ using net::Respond;
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain";
-constexpr std::string_view kExtensions[] = {"model_repository", "model_configuration", "binary_tensor_data", "parameters",
-                                            "statistics"};
+constexpr std::string_view kExtensions[] = {"model_repository", "model_configuration",
+                                            "binary_tensor_data", "parameters", "statistics"};
 
-HttpResponse json_response(std::string body) { return {.body = std::move(body)}; }
-HttpResponse empty_response() { return {.content_type = std::string(kText)}; }
+HttpResponse json_response(std::string body) {
+  return {.body = std::move(body)};
+}
+HttpResponse empty_response() {
+  return {.content_type = std::string(kText)};
+}
 
-// Model and version of a path. The router lets digits pass only, so all that can be wrong is their number.
+// Model and version of a path. The router lets digits pass only, so all that can be wrong is their
+// number.
 struct Target {
   std::string_view model;
   std::optional<int64_t> version;
@@ -42,7 +47,8 @@ Result<Target> target_of(const PathParameters& path) {
   int64_t version = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), version).ec != std::errc()) {
     return invalid_argument(
-        "failed to get model version from specified version string '{}' (details: stol), version should be an integral "
+        "failed to get model version from specified version string '{}' (details: stol), version "
+        "should be an integral "
         "value > 0",
         text.substr(0, 64));
   }
@@ -53,10 +59,12 @@ Result<Target> target_of(const PathParameters& path) {
 // One operation per method; every one answers exactly once.
 class TritonApi {
  public:
-  TritonApi(Service& service, TritonApiOptions options) : service_(service), options_(std::move(options)) {}
+  TritonApi(Service& service, TritonApiOptions options)
+      : service_(service), options_(std::move(options)) {}
 
   HttpResponse server_metadata() const {
-    return json_response(server_metadata_json(options_.server_name, options_.server_version, kExtensions));
+    return json_response(
+        server_metadata_json(options_.server_name, options_.server_version, kExtensions));
   }
 
   HttpResponse live() const { return service_.live() ? empty_response() : not_ready(400); }
@@ -111,8 +119,8 @@ class TritonApi {
       return respond(std::move(refusal));
     }
     // Shared, because a std::function must be copyable.
-    auto work = std::make_shared<InferWork>(std::string(target->model), target->version, std::move(request),
-                                            std::move(respond));
+    auto work = std::make_shared<InferWork>(std::string(target->model), target->version,
+                                            std::move(request), std::move(respond));
     service_.post([this, work] { run_infer(*work); });
   }
 
@@ -123,15 +131,20 @@ class TritonApi {
     HttpRequest request;
     Respond respond;
     InferWork(std::string name, std::optional<int64_t> number, HttpRequest http, Respond callback)
-        : model(std::move(name)), version(number), request(std::move(http)), respond(std::move(callback)) {}
+        : model(std::move(name)),
+          version(number),
+          request(std::move(http)),
+          respond(std::move(callback)) {}
   };
 
   void run_infer(InferWork& work) const {
-    auto decoded = decode_infer(std::move(work.model), work.version, work.request, options_.max_input_bytes);
+    auto decoded =
+        decode_infer(std::move(work.model), work.version, work.request, options_.max_input_bytes);
     if (!decoded) return work.respond(error_response(decoded.error()));
     auto respond = std::make_shared<Respond>(std::move(work.respond));
-    service_.infer(std::move(decoded->request), Completion<InferResponse>([respond, formats = std::move(decoded->formats)](
-                                                                              Result<InferResponse> result) {
+    service_.infer(std::move(decoded->request),
+                   Completion<InferResponse>([respond, formats = std::move(decoded->formats)](
+                                                 Result<InferResponse> result) {
                      if (!result) return (*respond)(error_response(result.error()));
                      auto answer = encode_infer(*result, formats);
                      (*respond)(answer ? std::move(*answer) : error_response(answer.error()));
@@ -169,24 +182,34 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
                         respond(answer(request, path));
                       }});
   };
-  at_once("GET", "/v2", [api](const HttpRequest&, const PathParameters&) { return api->server_metadata(); });
-  at_once("GET", "/v2/health/live", [api](const HttpRequest&, const PathParameters&) { return api->live(); });
-  at_once("GET", "/v2/health/ready", [api](const HttpRequest&, const PathParameters&) { return api->ready(); });
+  at_once("GET", "/v2",
+          [api](const HttpRequest&, const PathParameters&) { return api->server_metadata(); });
+  at_once("GET", "/v2/health/live",
+          [api](const HttpRequest&, const PathParameters&) { return api->live(); });
+  at_once("GET", "/v2/health/ready",
+          [api](const HttpRequest&, const PathParameters&) { return api->ready(); });
   at_once("GET", "/v2/models/stats",
           [api](const HttpRequest&, const PathParameters& path) { return api->statistics(path); });
   at_once("POST", "/v2/repository/index",
           [api](const HttpRequest& request, const PathParameters&) { return api->index(request); });
   at_once("POST", "/v2/repository/{repository}/index",
           [api](const HttpRequest& request, const PathParameters&) { return api->index(request); });
-  for (const std::string model : {"/v2/models/{model}", "/v2/models/{model}/versions/{version:digits}"}) {
-    at_once("GET", model, [api](const HttpRequest&, const PathParameters& path) { return api->model_metadata(path); });
-    at_once("GET", model + "/ready",
-            [api](const HttpRequest&, const PathParameters& path) { return api->model_ready(path); });
-    at_once("GET", model + "/config",
-            [api](const HttpRequest&, const PathParameters& path) { return api->model_config(path); });
-    at_once("GET", model + "/stats",
-            [api](const HttpRequest&, const PathParameters& path) { return api->statistics(path); });
-    routes.push_back({"POST", model + "/infer", [api](HttpRequest request, const PathParameters& path, Respond respond) {
+  for (const std::string model :
+       {"/v2/models/{model}", "/v2/models/{model}/versions/{version:digits}"}) {
+    at_once("GET", model, [api](const HttpRequest&, const PathParameters& path) {
+      return api->model_metadata(path);
+    });
+    at_once("GET", model + "/ready", [api](const HttpRequest&, const PathParameters& path) {
+      return api->model_ready(path);
+    });
+    at_once("GET", model + "/config", [api](const HttpRequest&, const PathParameters& path) {
+      return api->model_config(path);
+    });
+    at_once("GET", model + "/stats", [api](const HttpRequest&, const PathParameters& path) {
+      return api->statistics(path);
+    });
+    routes.push_back({"POST", model + "/infer",
+                      [api](HttpRequest request, const PathParameters& path, Respond respond) {
                         api->infer(std::move(request), path, std::move(respond));
                       }});
   }
@@ -202,14 +225,16 @@ net::HttpHandler make_triton_api(Service& service, const TritonApiOptions& optio
       [](const HttpRequest&, Respond respond) { respond(error_response(404, "Not Found", kText)); },
       [](const HttpRequest& request, const std::string& allow, Respond respond) {
         const std::string_view type = is_health_path(request.path) ? kText : kJson;
-        respond(net::method_not_allowed(allow, error_body("Method Not Allowed"), std::string(type)));
+        respond(
+            net::method_not_allowed(allow, error_body("Method Not Allowed"), std::string(type)));
       });
 }
 
 net::HttpHandler make_metrics_api(const MetricRegistry& metrics) {
   return [&metrics](const HttpRequest& request, Respond respond) {
     if (request.method != "GET") {
-      return respond(net::method_not_allowed("GET", error_body("Method Not Allowed"), std::string(kText)));
+      return respond(
+          net::method_not_allowed("GET", error_body("Method Not Allowed"), std::string(kText)));
     }
     HttpResponse response;
     response.content_type = "text/plain; charset=utf-8";

@@ -12,16 +12,17 @@
 namespace neso::triton {
 
 struct TritonApiOptions {
-  std::string server_name = "triton";    // --id
-  std::string server_version;            // Triton's release whose interface this is
+  std::string server_name = "triton";         // --id
+  std::string server_version;                 // Triton's release whose interface this is
   size_t max_input_bytes = size_t{64} << 20;  // --http-max-input-size
 };
 
-// The handler of the HTTP port. `service` outlives it. Bodies are decoded and tensors encoded on Service's workers; what
-// only looks something up is answered on the I/O thread.
+// The handler of the HTTP port. `service` outlives it. Bodies are decoded and tensors encoded on
+// Service's workers; what only looks something up is answered on the I/O thread.
 net::HttpHandler make_triton_api(Service& service, const TritonApiOptions& options);
 
-// The handler of the metrics port: /metrics answers the registry's text, any other path an empty 200, as Triton does.
+// The handler of the metrics port: /metrics answers the registry's text, any other path an empty
+// 200, as Triton does.
 net::HttpHandler make_metrics_api(const MetricRegistry& metrics);
 
 }  // namespace neso::triton

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: a BERT of any size with pseudo-random weights, in memory. The weights are those of tools/make_bert.py, bit
-// for bit; the formula stands there.
+// For tests: a BERT of any size with pseudo-random weights, in memory. The weights are those of
+// tools/make_bert.py, bit for bit; the formula stands there.
 #pragma once
 
 #include <cmath>
@@ -37,7 +37,8 @@ class RandomBertWeights final : public WeightStore {
     add_norm("embeddings.LayerNorm", h);
     for (size_t layer = 0; layer < a.layers; ++layer) {
       const std::string prefix = "encoder.layer." + std::to_string(layer) + ".";
-      for (const char* part : {"query", "key", "value"}) add_linear(prefix + "attention.self." + part, h, h);
+      for (const char* part : {"query", "key", "value"})
+        add_linear(prefix + "attention.self." + part, h, h);
       add_linear(prefix + "attention.output.dense", h, h);
       add_norm(prefix + "attention.output.LayerNorm", h);
       add_linear(prefix + "intermediate.dense", inner, h);
@@ -47,7 +48,9 @@ class RandomBertWeights final : public WeightStore {
   }
 
   // From now on this element of the tensor reads as `value`.
-  void spoil(const std::string& name, size_t element, float value) { spoilt_[name] = {element, value}; }
+  void spoil(const std::string& name, size_t element, float value) {
+    spoilt_[name] = {element, value};
+  }
 
   std::vector<std::string> names() const override {
     std::vector<std::string> names;
@@ -89,7 +92,9 @@ class RandomBertWeights final : public WeightStore {
   }
 
  private:
-  void add(const std::string& name, Shape shape) { tensors_[name] = WeightInfo{DType::Fp32, std::move(shape)}; }
+  void add(const std::string& name, Shape shape) {
+    tensors_[name] = WeightInfo{DType::Fp32, std::move(shape)};
+  }
   void add_norm(const std::string& name, int64_t size) {
     add(name + ".weight", {size});
     add(name + ".bias", {size});

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/triton/infer_request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+
+namespace neso::triton {
+namespace {
+
+using ::testing::HasSubstr;
+
+net::HttpRequest post(std::string body, net::Headers headers = {}) {
+  net::HttpRequest request;
+  request.method = "POST";
+  request.body = std::move(body);
+  request.headers = std::move(headers);
+  return request;
+}
+
+Result<DecodedInfer> decode(std::string body, net::Headers headers = {}) {
+  return decode_infer("m", std::nullopt, post(std::move(body), std::move(headers)), 1 << 20);
+}
+
+net::Headers header_length(std::string value) {
+  return {{"Inference-Header-Content-Length", std::move(value)}};
+}
+
+// A request of one INT64 input [1,2] whose data are `tail`.
+Result<DecodedInfer> decode_binary(size_t declared, const std::string& tail) {
+  const std::string json =
+      R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"INT64","parameters":{"binary_data_size":)" +
+      std::to_string(declared) + "}}]}";
+  return decode(json + tail, header_length(std::to_string(json.size())));
+}
+
+TEST(InferRequest, BinaryTensorsLieBehindTheJson) {
+  const int64_t ids[] = {101, -7};
+  auto decoded = decode_binary(16, std::string(reinterpret_cast<const char*>(ids), sizeof ids));
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+  const Tensor& tensor = decoded->request.inputs.at(0).tensor;
+  EXPECT_EQ(tensor.shape(), (Shape{1, 2}));
+  EXPECT_EQ(tensor.as<int64_t>()[1], -7);
+}
+
+TEST(InferRequest, BinarySizesThatDoNotFitTheTailAreRefused) {
+  EXPECT_EQ(decode_binary(16, "1234").error().message,
+            "unexpected size for input 'x', expecting 12 additional bytes for model 'm'");
+  EXPECT_EQ(decode_binary(2, "1234").error().message,
+            "unexpected additional input data for model 'm'");
+  EXPECT_FALSE(decode_binary(std::numeric_limits<size_t>::max(), "1234"));
+}
+
+TEST(InferRequest, TheHeadersLengthMustBeANumberWithinTheBody) {
+  for (const char* value : {"-1", "3", "18446744073709551616"}) {
+    EXPECT_THAT(decode("{}", header_length(value)).error().message,
+                HasSubstr("should be in range (0, 2), got: "))
+        << value;
+  }
+  for (const char* value : {"", "1e3", "0x1", "abc", " 2"}) {
+    EXPECT_THAT(decode("{}", header_length(value)).error().message,
+                HasSubstr("Unable to parse Inference-Header-Content-Length, got: "))
+        << value;
+  }
+  net::Headers twice = header_length("2");
+  twice.emplace_back("inference-header-content-length", "2");
+  EXPECT_THAT(decode("{}", twice).error().message, HasSubstr("sent 2 times"));
+}
+
+TEST(InferRequest, AnInputHasExactlyOneSourceOfData) {
+  EXPECT_THAT(decode(R"({"inputs":[{"name":"x","shape":[1],"datatype":"INT64"}]})").error().message,
+              HasSubstr("But no field is set"));
+  EXPECT_THAT(
+      decode(
+          R"({"inputs":[{"name":"x","shape":[1],"datatype":"INT64","data":[1],"parameters":{"binary_data_size":8}}]})")
+          .error()
+          .message,
+      HasSubstr("But set 'data' 'binary_data_size'"));
+}
+
+TEST(InferRequest, CountsAreComparedWithTheShape) {
+  EXPECT_EQ(decode(R"({"inputs":[{"name":"x","shape":[1,16],"datatype":"INT32","data":[1,2,3]}]})")
+                .error()
+                .message,
+            "input 'x' has 3 values in 'data', but its shape [1,16] takes 16");
+  EXPECT_FALSE(decode(
+      R"({"inputs":[{"name":"x","shape":[1,1000000000],"datatype":"INT32","data":[1,2,3]}]})"));
+  EXPECT_THAT(
+      decode(
+          R"({"inputs":[{"name":"x","shape":[9223372036854775807,2],"datatype":"INT32","data":[1]}]})")
+          .error()
+          .message,
+      HasSubstr("exceed maximum size"));
+}
+
+TEST(InferRequest, HalvesTravelInBinaryOnly) {
+  EXPECT_EQ(decode(R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP16","data":[1]}]})")
+                .error()
+                .message,
+            "receiving FP16 data via JSON is not supported. Please use the binary data format for "
+            "input x");
+  const std::vector<uint16_t> half = {1};
+  const InferResponse response{"m", 1, "", {{"y", Tensor::from<uint16_t>(DType::Bf16, {1}, half)}}};
+  EXPECT_THAT(encode_infer(response, {}).error().message,
+              HasSubstr("sending BF16 data via JSON is not supported"));
+}
+
+TEST(InferRequest, MissingMembersAndWordsAreNamed) {
+  EXPECT_THAT(decode("{}").error().message, HasSubstr("'inputs'"));
+  EXPECT_THAT(decode(R"({"inputs":[{"shape":[1]}]})").error().message, HasSubstr("'name'"));
+  EXPECT_THAT(decode(R"({"inputs":[{"name":"x"}]})").error().message, HasSubstr("'shape'"));
+  EXPECT_THAT(decode(R"({"inputs":[{"name":"x","shape":[1],"data":[1]}]})").error().message,
+              HasSubstr("'datatype'"));
+  EXPECT_EQ(decode(R"({"inputs":[{"name":"x","shape":[1],"datatype":"INT31","data":[1]}]})")
+                .error()
+                .message,
+            "invalid datatype for input x");
+  EXPECT_THAT(decode(R"({"inputs":[],"outputs":[{}]})").error().message, HasSubstr("'name'"));
+}
+
+TEST(InferRequest, AnswersInJsonUnlessBinaryIsAsked) {
+  const std::vector<float> values = {0.1F, 2.0F};
+  const InferResponse response{
+      "m", 3, "a\"b", {{"y", Tensor::from<float>(DType::Fp32, {1, 2}, values)}}};
+  auto json = encode_infer(response, {});
+  ASSERT_TRUE(json.has_value());
+  EXPECT_EQ(
+      json->body,
+      R"({"id":"a\"b","model_name":"m","model_version":"3","outputs":[{"name":"y","datatype":"FP32","shape":[1,2],"data":[0.1,2.0]}]})");
+  EXPECT_EQ(json->content_type, "application/json");
+
+  auto binary = encode_infer(response, {.named = {{"y", true}}});
+  ASSERT_TRUE(binary.has_value());
+  EXPECT_EQ(binary->content_type, "application/octet-stream");
+  const size_t size = std::stoul(binary->headers.at(0).second);
+  EXPECT_THAT(binary->body.substr(0, size), HasSubstr(R"("parameters":{"binary_data_size":8}})"));
+  EXPECT_EQ(std::memcmp(binary->body.data() + size, values.data(), 8), 0);
+  EXPECT_EQ(encode_infer(response, {.binary_default = true})->content_type,
+            "application/octet-stream");
+}
+
+}  // namespace
+}  // namespace neso::triton

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/cpu/cpu_engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "engine/cpu/cpu_weights.h"
+#include "engine/cpu/encoder_pass.h"
+#include "engine/cpu/test_bert.h"
+#include "engine/pooling.h"
+#include "simd/cpu.h"
+
+namespace neso {
+namespace {
+
+using Floats = std::vector<float>;
+using testing::AllOf;
+using testing::HasSubstr;
+
+Architecture small_bert() {
+  Architecture a;
+  a.hidden = 60;
+  a.layers = 2;
+  a.heads = 3;
+  a.intermediate = 77;
+  a.vocabulary = 101;
+  a.max_positions = 512;
+  a.type_vocabulary = 2;
+  return a;
+}
+
+// Enough work for every way of spreading a batch.
+Architecture wide_bert() {
+  Architecture a = small_bert();
+  a.hidden = 144;
+  a.heads = 4;
+  a.intermediate = 400;
+  return a;
+}
+
+std::shared_ptr<const CpuWeights> weights_for(const Architecture& architecture, Isa isa) {
+  auto weights = pack_cpu_weights(random_bert(architecture, 7), isa);
+  EXPECT_TRUE(weights.has_value());
+  return *std::move(weights);
+}
+
+std::unique_ptr<Engine> engine_for(std::shared_ptr<const CpuWeights> weights, size_t threads) {
+  auto engine = make_cpu_engine(std::move(weights), CpuOptions{Precision::Fp32, threads});
+  EXPECT_TRUE(engine.has_value());
+  return *std::move(engine);
+}
+
+// A sequence that is a function of its number and length.
+void append_sequence(TokenBatch& batch, uint32_t number, size_t length) {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> types;
+  for (size_t i = 0; i < length; ++i) {
+    const uint32_t bits = mix_bits(number * 1000 + static_cast<uint32_t>(i));
+    ids.push_back(static_cast<int32_t>(bits % 101));
+    types.push_back(static_cast<int32_t>(bits >> 31));
+  }
+  batch.append(ids, types);
+}
+
+const PoolingSpec kPooling{{PoolingMode::Cls, PoolingMode::Mean}};
+
+Floats encode(Engine& engine, const TokenBatch& batch, const PoolingSpec& pooling = kPooling) {
+  Floats out(batch.size() * pooling.width(engine.info().hidden), NAN);
+  EXPECT_TRUE(engine.encode(batch, pooling, out).has_value());
+  return out;
+}
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+class CpuEngineOn : public testing::TestWithParam<Isa> {};
+
+TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
+  constexpr size_t kLengths[] = {1,  2,  5,  6,  7,  8,  11, 12, 13,  15,  16,  17,  23,
+                                 24, 25, 47, 48, 49, 63, 64, 65, 127, 128, 129, 200, 300};
+  for (const Architecture& architecture : {small_bert(), wide_bert()}) {
+    const auto weights = weights_for(architecture, GetParam());
+    std::vector<std::unique_ptr<Engine>> engines;
+    for (const size_t threads : {1, 2, 3}) engines.push_back(engine_for(weights, threads));
+    const size_t width = kPooling.width(architecture.hidden);
+
+    std::map<size_t, Floats> alone;  // by length, which is also the sequence's number
+    for (const size_t length : kLengths) {
+      TokenBatch batch;
+      append_sequence(batch, static_cast<uint32_t>(length), length);
+      alone[length] = encode(*engines[0], batch);
+    }
+    std::mt19937 generator(11);
+    for (int round = 0; round < 110; ++round) {
+      TokenBatch batch;
+      std::vector<size_t> lengths(1 + generator() % (round % 4 == 0 ? 40 : 6));
+      for (size_t& length : lengths) {
+        length = kLengths[generator() %
+                          (round % 3 == 0 ? std::size(kLengths) : std::size(kLengths) / 2)];
+        append_sequence(batch, static_cast<uint32_t>(length), length);
+      }
+      Engine& engine = *engines[generator() % engines.size()];
+      const Floats out = encode(engine, batch);
+      for (size_t i = 0; i < lengths.size(); ++i) {
+        ASSERT_TRUE(same_bits(std::span(out).subspan(i * width, width), alone[lengths[i]]))
+            << "hidden " << architecture.hidden << ", round " << round << ", sequence " << i
+            << " of " << lengths.size() << " with " << lengths[i] << " tokens";
+      }
+    }
+  }
+}
+
+TEST_P(CpuEngineOn, StaleMemoryIsNeverRead) {
+  const auto weights = weights_for(small_bert(), GetParam());
+  TokenBatch batch;
+  for (const uint32_t length : {17U, 3U, 150U, 1U}) append_sequence(batch, length, length);
+  Chunk chunk;
+  chunk.sequences = {0, 1, 2, 3};
+  chunk.offsets = {0, 17, 20, 170, 171};
+  const auto run = [&](float stale) {
+    Workspace workspace;
+    EXPECT_TRUE(workspace.reserve(weights->architecture, {200, 160}).has_value());
+    std::ranges::fill(workspace.memory(), stale);
+    EncoderPass pass(*weights, batch, chunk, workspace, workspace, PassMember{});
+    pass.run();
+    Floats states;
+    for (size_t r = 0; r < chunk.rows(); ++r) {
+      states.insert(states.end(), pass.states() + r * padded(60),
+                    pass.states() + r * padded(60) + 60);
+    }
+    return states;
+  };
+  const Floats clean = run(0);
+  EXPECT_TRUE(all_finite(clean));
+  EXPECT_TRUE(same_bits(clean, run(NAN)));
+  EXPECT_TRUE(same_bits(clean, run(std::numeric_limits<float>::infinity())));
+}
+
+TEST_P(CpuEngineOn, TokenStatesPoolToTheVectors) {
+  for (const size_t threads : {1, 2}) {
+    const auto engine = engine_for(weights_for(small_bert(), GetParam()), threads);
+    TokenBatch batch;
+    for (const uint32_t length : {5U, 140U, 2U}) append_sequence(batch, length, length);
+    Floats states(batch.tokens() * 60, NAN);
+    ASSERT_TRUE(engine->encode_tokens(batch, states).has_value());
+    const Floats vectors = encode(*engine, batch);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      Floats pooled(120);
+      pool_sequence(std::span(states).subspan(static_cast<size_t>(batch.cu_seqlens[i]) * 60,
+                                              batch.length(i) * 60),
+                    60, kPooling, pooled);
+      EXPECT_TRUE(same_bits(pooled, std::span(vectors).subspan(i * 120, 120)));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, CpuEngineOn, testing::ValuesIn(supported_isas()),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+
+TEST(CpuEngine, PositionsAndTypesDefaultToAscendingAndZero) {
+  const auto engine = engine_for(weights_for(small_bert(), Isa::Generic), 1);
+  const std::vector<int32_t> ids = {4, 5, 6};
+  TokenBatch bare;
+  bare.append(ids);
+  TokenBatch explicit_defaults;
+  explicit_defaults.append(ids, std::vector<int32_t>{0, 0, 0}, std::vector<int32_t>{0, 1, 2});
+  TokenBatch other_positions;
+  other_positions.append(ids, {}, std::vector<int32_t>{7, 8, 9});
+  TokenBatch other_types;
+  other_types.append(ids, std::vector<int32_t>{0, 1, 1});
+  EXPECT_TRUE(same_bits(encode(*engine, bare), encode(*engine, explicit_defaults)));
+  EXPECT_FALSE(same_bits(encode(*engine, bare), encode(*engine, other_positions)));
+  EXPECT_FALSE(same_bits(encode(*engine, bare), encode(*engine, other_types)));
+}
+
+TEST(CpuEngine, EmptyBatchIsNoWork) {
+  const auto engine = engine_for(weights_for(small_bert(), Isa::Generic), 2);
+  EXPECT_TRUE(engine->encode(TokenBatch(), kPooling, {}).has_value());
+}
+
+TEST(CpuEngine, InfoSaysWhatTheModelIs) {
+  const auto engine = engine_for(weights_for(small_bert(), Isa::Generic), 1);
+  const EngineInfo& info = engine->info();
+  EXPECT_EQ(info.name, "cpu");
+  EXPECT_EQ(info.device, "CPU");
+  EXPECT_TRUE(info.can_encode);
+  EXPECT_FALSE(info.can_run);
+  EXPECT_EQ(info.hidden, 60U);
+  EXPECT_EQ(info.vocabulary, 101U);
+  EXPECT_EQ(info.max_positions, 512U);
+  EXPECT_EQ(info.type_vocabulary, 2U);
+}
+
+TEST(CpuEngine, RunsNoRawTensors) {
+  const auto engine = engine_for(weights_for(small_bert(), Isa::Generic), 1);
+  const auto result = engine->run({}, {});
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, ErrorCode::Unsupported);
+}
+
+TEST(CpuWeightsLoad, RefusesWeightsThatAreNotFiniteAndNamesTheTensor) {
+  const float bad[] = {NAN, std::numeric_limits<float>::infinity()};
+  for (const char* name :
+       {"embeddings.word_embeddings.weight", "encoder.layer.1.attention.self.key.weight",
+        "encoder.layer.0.output.dense.bias", "encoder.layer.1.output.LayerNorm.weight"}) {
+    for (const float value : bad) {
+      Checkpoint checkpoint = random_bert(small_bert(), 7);
+      auto spoilt = std::make_shared<RandomBertWeights>(small_bert(), 7);
+      spoilt->spoil(name, 3, value);
+      checkpoint.weights = spoilt;
+      const auto weights = load_cpu_weights(checkpoint, Precision::Fp32);
+      ASSERT_FALSE(weights.has_value()) << name;
+      EXPECT_THAT(weights.error().message, AllOf(HasSubstr(name), HasSubstr("element 3")));
+    }
+  }
+}
+
+TEST(CpuWeightsLoad, ErrorsOfTheStoreComeThrough) {
+  class CutShort final : public WeightStore {
+   public:
+    std::vector<std::string> names() const override { return whole_.names(); }
+    const WeightInfo* find(std::string_view name) const override { return whole_.find(name); }
+    Result<> read_fp32(std::string_view, std::span<float>) const override {
+      return internal_error("file cut short");
+    }
+
+   private:
+    RandomBertWeights whole_{small_bert(), 7};
+  };
+  Checkpoint checkpoint = random_bert(small_bert(), 7);
+  checkpoint.weights = std::make_shared<CutShort>();
+  const auto weights = load_cpu_weights(checkpoint, Precision::Fp32);
+  ASSERT_FALSE(weights.has_value());
+  EXPECT_EQ(weights.error().message, "file cut short");
+}
+
+TEST(CpuWeightsLoad, EnginesShareOneCopy) {
+  const auto loaded = load_cpu_weights(random_bert(small_bert(), 7), Precision::Fp32);
+  ASSERT_TRUE(loaded.has_value());
+  const auto first = engine_for(*loaded, 1);
+  const auto second = engine_for(*loaded, 2);
+  EXPECT_EQ(loaded->use_count(), 3);
+}
+
+}  // namespace
+}  // namespace neso

@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Fails when an object file of the kernels (arguments: all object files of this folder) exports anything but its table.
+# A weak symbol there, compiled for AVX-512, could become the whole program's copy: an illegal instruction elsewhere.
+set -u
+seen=0
+for object in "$@"; do
+  case $object in *kernels_generic*|*kernels_avx*) ;; *) continue ;; esac
+  seen=$((seen + 1))
+  symbols=$(nm --defined-only --extern-only "$object" | grep -v 'Kernels[E]*$')
+  if [ -n "$symbols" ]; then
+    echo "$object: error: only the kernel table may be visible, but there are:"
+    echo "$symbols"
+    exit 1
+  fi
+done
+if [ "$seen" -lt 3 ]; then
+  echo "expected 3 object files of kernels, got $seen"
+  exit 1
+fi
