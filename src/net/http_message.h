@@ -19,12 +19,12 @@ namespace neso::net {
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
-  std::string method;   // "GET"
-  std::string path;     // the target before '?', not decoded
-  std::string query;    // after '?'
-  Headers headers;      // in order, names as sent
-  std::string body;     // de-chunked
-  std::string peer;     // "127.0.0.1:4711"
+  std::string method;  // "GET"
+  std::string path;    // the target before '?', not decoded
+  std::string query;   // after '?'
+  Headers headers;     // in order, names as sent
+  std::string body;    // de-chunked
+  std::string peer;    // "127.0.0.1:4711"
   // Set when the client is gone; work for it may be dropped. Any thread.
   std::shared_ptr<const std::atomic<bool>> gone;
 
@@ -36,14 +36,15 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";  // empty: no such header
-  Headers headers;                                // besides Content-Type, Content-Length, Connection
+  Headers headers;  // besides Content-Type, Content-Length, Connection
   std::string body;
 };
 
 // Answers one request, from any thread, once. Destroyed unanswered: the client gets a 500.
 using Respond = Completion<HttpResponse>;
 
-// Called on an I/O thread for each complete request; must return at once and may keep both arguments.
+// Called on an I/O thread for each complete request; must return at once and may keep both
+// arguments.
 using HttpHandler = std::function<void(HttpRequest request, Respond respond)>;
 
 }  // namespace neso::net

@@ -31,13 +31,13 @@ struct HttpServerOptions {
   std::chrono::milliseconds header_timeout{60'000};  // whole head of a request
   std::chrono::milliseconds idle_timeout{75'000};    // between requests
   std::chrono::milliseconds write_timeout{60'000};   // without progress
-  size_t min_body_bytes_per_second =
-      1024;  // in each body_window of a body that is awaited; else 408
+  // A body that is awaited must come as fast in each window; else 408.
+  size_t min_body_bytes_per_second = 1024;
   std::chrono::milliseconds body_window{10'000};
-  std::chrono::milliseconds linger_timeout{
-      5'000};  // a refused client's further bytes are dropped until it pauses so long
-  std::chrono::milliseconds drain_grace{
-      500};  // for heads that are awaited when stop_accepting() comes
+  // What a refused client still sends is dropped until it pauses for so long.
+  std::chrono::milliseconds linger_timeout{5'000};
+  // For heads that are awaited when stop_accepting() comes.
+  std::chrono::milliseconds drain_grace{500};
   // Ends the sentence of a 413.
   std::string body_limit_hint = "Use --http-max-input-size to increase the limit.";
   // The body of an answer that the server itself gives (400, 413, ...), from status and sentence;

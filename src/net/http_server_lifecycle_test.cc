@@ -82,8 +82,8 @@ TEST(HttpServerStop, EndsAtOnceAndLateAnswersAreHarmless) {
 
 class ClientGone : public ::testing::Test {
  protected:
+  HeldRequests held_;  // outlives the server, which fills it
   std::unique_ptr<HttpServer> server_;
-  HeldRequests held_;
   void SetUp() override { server_ = start_server(test_options(), held_.handler()); }
 
   // Sends `bytes`, lets `leave` happen once the first request is held, and expects its work to be
@@ -253,30 +253,27 @@ TEST(HttpServerDrain, WithoutStopWaitsForRequestsOnly) {
 }
 
 TEST(HttpServerDrain, F04_UnderLoadNoAcceptedRequestFails) {
-  const auto server = start_server(test_options(), [](HttpRequest request, Respond respond) {
+  std::atomic<int> accepted{0};
+  std::atomic<int> served{0};
+  const auto server = start_server(test_options(), [&](HttpRequest request, Respond respond) {
+    ++accepted;
     std::thread([request = std::move(request), respond = std::move(respond)]() mutable {
       echo(std::move(request), std::move(respond));
     }).detach();
   });
-  std::atomic<int> served{0};
   std::vector<std::thread> clients;
   for (int i = 0; i < 4; ++i) {
     clients.emplace_back([&] {
-      // A new connection per request: each that connects must be answered.
-      for (;;) {
-        TestClient client(server->port());
-        if (!client.connected()) return;
-        const auto answer = client.ask(kGet);
-        EXPECT_TRUE(answer);
-        if (!answer) return;
-        ++served;
-      }
+      // A new connection per request. (The kernel resets one that it completes between the last
+      // accept and the close of the listening socket; its request never reaches a handler.)
+      while (TestClient(server->port()).ask(kGet)) ++served;
     });
   }
   EXPECT_TRUE(eventually([&] { return served > 200; }));
   server->stop_accepting();
   for (std::thread& client : clients) client.join();
   EXPECT_TRUE(server->drain(kPatience));
+  EXPECT_EQ(served, accepted);
 }
 
 // --- file descriptors

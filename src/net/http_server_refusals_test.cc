@@ -171,6 +171,7 @@ TEST_F(Refusals, B07_AReaderThatStopsIsDropped) {
   EXPECT_TRUE(eventually([&] { return server_->requests_in_flight() == 0; }));
   EXPECT_TRUE(gone->load());
   EXPECT_LT(client.rest().size(), size_t{32} << 20);
+  server_.reset();  // before what its handler uses
 }
 
 TEST_F(Refusals, B11_OtherProtocolsAndMethods) {
@@ -206,6 +207,7 @@ TEST_F(Refusals, ARefusalWaitsForTheAnswersBeforeIt) {
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 400);
   EXPECT_TRUE(client.closed_by_peer());
+  server_.reset();  // before what its handler uses
 }
 
 TEST_F(Refusals, ConnectionsOverTheLimitGet503) {

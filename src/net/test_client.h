@@ -10,9 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +32,7 @@ struct ClientAnswer {
 class TestClient {
  public:
   static constexpr int kPatienceMs = 5000;
+  static constexpr size_t kBufferBytes = 64 * 1024;
 
   // `receive_buffer`: the socket's, for slow readers; 0 leaves it.
   explicit TestClient(uint16_t port, int receive_buffer = 0) {
@@ -112,13 +115,13 @@ class TestClient {
     return ::poll(&look, 1, 0) == 1;
   }
   // One read of at most `most` bytes, to be slow on purpose.
-  bool receive(size_t most = 64 * 1024) {
+  bool receive(size_t most = kBufferBytes) {
     if (!ready(POLLIN)) return false;
-    std::string bytes(most, '\0');
-    const ssize_t got = ::recv(socket_, bytes.data(), most, 0);
+    if (!buffer_) buffer_.reset(new char[kBufferBytes]);
+    const ssize_t got = ::recv(socket_, buffer_.get(), std::min(most, kBufferBytes), 0);
     ended_ = got == 0;
     if (got <= 0) return false;
-    received_.append(bytes.data(), static_cast<size_t>(got));
+    received_.append(buffer_.get(), static_cast<size_t>(got));
     return true;
   }
 
@@ -130,6 +133,7 @@ class TestClient {
 
   int socket_ = -1;
   std::string received_;
+  std::unique_ptr<char[]> buffer_;
   bool ended_ = false;
 };
 

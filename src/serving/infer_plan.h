@@ -25,7 +25,7 @@ struct InferPlan {
   size_t rows = 0;                // the request's batch size
   bool one_work_per_row = false;  // work i belongs to row i % rows
   size_t truncated_texts = 0;
-  // The works' outputs, in order, to the response's outputs in the config's order.
+  // The works' outputs, in order, to the response's outputs in the config's order. Uses the model.
   std::function<std::vector<NamedTensor>(std::vector<JobOutput>)> assemble;
 };
 

@@ -3,15 +3,14 @@
 
 #include <algorithm>
 #include <numeric>
-
-#include "engine/cpu/encoder_pass.h"
+#include <utility>
 
 namespace neso {
 namespace {
 
-// Below so many floating-point operations (some 50 us of one core) a second thread costs more than
-// it brings.
-constexpr double kAloneOperations = 5e6;
+// Operations that are worth a member: with fewer, some 20 us of one core, waking it and waiting for
+// it costs more than it brings.
+constexpr double kOperationsPerMember = 2.5e6;
 // Chunks may leave members idle for this share of the ideal time before working together, with its
 // barriers, is better.
 constexpr double kWorstImbalance = 1.1;
@@ -56,8 +55,9 @@ double longest_share(const std::vector<Bin>& bins, size_t members) {
 Chunk make_chunk(const TokenBatch& batch, std::vector<size_t> sequences) {
   Chunk chunk;
   chunk.offsets.push_back(0);
-  for (const size_t sequence : sequences)
+  for (const size_t sequence : sequences) {
     chunk.offsets.push_back(chunk.offsets.back() + batch.length(sequence));
+  }
   chunk.sequences = std::move(sequences);
   return chunk;
 }
@@ -82,8 +82,9 @@ std::vector<Chunk> consecutive_chunks(const TokenBatch& batch, size_t most_token
 
 size_t Chunk::longest() const {
   size_t longest = 0;
-  for (size_t i = 0; i < sequences.size(); ++i)
+  for (size_t i = 0; i < sequences.size(); ++i) {
     longest = std::max(longest, offsets[i + 1] - offsets[i]);
+  }
   return longest;
 }
 
@@ -93,21 +94,21 @@ BatchPlan plan_batch(const TokenBatch& batch, const Architecture& architecture, 
   std::vector<double> costs;
   for (size_t i = 0; i < batch.size(); ++i) costs.push_back(cost(architecture, batch.length(i)));
   const double total = std::accumulate(costs.begin(), costs.end(), 0.0);
-  const size_t workers = total < kAloneOperations ? 1 : members;
+  const double worthwhile = std::max(1.0, total / kOperationsPerMember);
+  plan.members =
+      worthwhile < static_cast<double>(members) ? static_cast<size_t>(worthwhile) : members;
 
-  const size_t per_round = workers * kRowBlock;
+  const size_t per_round = plan.members * kRowBlock;
   const size_t rounds = (batch.tokens() + per_round - 1) / per_round;
-  std::vector<Bin> bins = fill_bins(costs, std::min(batch.size(), workers * rounds));
-  const bool few = splits_columns(batch.tokens(),
-                                  workers);  // reading all weights once per member would dominate
-  const bool uneven =
-      longest_share(bins, workers) > kWorstImbalance * total / static_cast<double>(workers);
-  if (few || uneven) {
+  std::vector<Bin> bins = fill_bins(costs, std::min(batch.size(), plan.members * rounds));
+  const double ideal = total / static_cast<double>(plan.members);
+  const bool uneven = longest_share(bins, plan.members) > kWorstImbalance * ideal;
+  if (uneven || splits_columns(batch.tokens(), plan.members)) {
     plan.spread = Spread::Together;
     plan.chunks = consecutive_chunks(batch, per_round);
     return plan;
   }
-  plan.spread = workers > 1 ? Spread::Chunks : Spread::Alone;
+  plan.spread = plan.members > 1 ? Spread::Chunks : Spread::Alone;
   for (Bin& bin : bins) plan.chunks.push_back(make_chunk(batch, std::move(bin.sequences)));
   return plan;
 }

@@ -11,6 +11,17 @@
 
 namespace neso {
 
+// Rows that pass through a layer's products at once: enough to use a panel of weights well, few
+// enough to stay in the second-level cache.
+inline constexpr size_t kRowBlock = 128;
+
+// Members that work together on few rows split the columns of each product, since reading the
+// weights takes the time; on more, they split the rows.
+inline constexpr size_t kRowsPerColumnSplit = 24;  // per member
+constexpr bool splits_columns(size_t rows, size_t members) {
+  return members > 1 && rows <= kRowsPerColumnSplit * members;
+}
+
 // Whole sequences that are carried through all layers together.
 struct Chunk {
   std::vector<size_t> sequences;  // indices into the batch
@@ -28,6 +39,7 @@ enum class Spread {
 
 struct BatchPlan {
   Spread spread = Spread::Alone;
+  size_t members = 1;         // how many have work
   std::vector<Chunk> chunks;  // most expensive first
 };
 

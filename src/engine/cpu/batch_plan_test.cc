@@ -93,6 +93,11 @@ TEST(PlanBatch, TinyWorkWakesNobody) {
   EXPECT_EQ(plan_batch(batch_of({5, 7}), tiny, 2).spread, Spread::Alone);
 }
 
+TEST(PlanBatch, OnlyAsManyMembersAsTheWorkIsWorth) {
+  EXPECT_EQ(plan_batch(batch_of({1}), minilm(), 64).members, 8U);  // 21 million operations
+  EXPECT_EQ(plan_batch(batch_of({128}), minilm(), 64).members, 64U);
+}
+
 TEST(PlanBatch, OneMemberWorksAlone) {
   EXPECT_EQ(plan_batch(batch_of(std::vector<size_t>(32, 128)), minilm(), 1).spread, Spread::Alone);
 }

@@ -30,10 +30,7 @@ struct Output {
 class CpuEngine final : public Engine {
  public:
   CpuEngine(std::shared_ptr<const CpuWeights> weights, std::unique_ptr<WorkerTeam> team)
-      : weights_(std::move(weights)),
-        team_(std::move(team)),
-        barrier_(team_->members()),
-        workspaces_(team_->members()) {
+      : weights_(std::move(weights)), team_(std::move(team)), workspaces_(team_->members()) {
     const Architecture& a = weights_->architecture;
     info_.name = "cpu";
     info_.device = "CPU";
@@ -71,11 +68,16 @@ class CpuEngine final : public Engine {
     // The caller's thread is not ours: its setting comes back afterwards.
     const ScopedFlushDenormals flush;
     if (plan.spread == Spread::Together) {
-      team_->run([&](size_t member) { compute_together(plan, batch, output, member); });
+      Barrier barrier(plan.members);
+      team_->run([&](size_t member) {
+        if (member >= plan.members) return;
+        compute_together(plan, batch, output, PassMember{member, plan.members, &barrier});
+      });
       return {};
     }
     std::atomic<size_t> next = 0;
     const auto take_chunks = [&](size_t member) {
+      if (member >= plan.members) return;
       for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < plan.chunks.size();) {
         compute_alone(plan.chunks[i], batch, output, workspaces_[member]);
       }
@@ -96,8 +98,14 @@ class CpuEngine final : public Engine {
       size.rows = std::max(size.rows, chunk.rows());
       size.longest = std::max(size.longest, chunk.longest());
     }
-    for (Workspace& workspace : workspaces_) {
-      NESO_TRY_VOID(workspace.reserve(weights_->architecture, size));
+    // Members that share a chunk need little of their own (encoder_pass.h).
+    WorkspaceSize own = size;
+    if (plan.spread == Spread::Together) {
+      own.rows = std::min(size.rows, std::max(kRowBlock, kRowsPerColumnSplit * plan.members));
+    }
+    NESO_TRY_VOID(workspaces_[0].reserve(weights_->architecture, size));
+    for (size_t member = 1; member < plan.members; ++member) {
+      NESO_TRY_VOID(workspaces_[member].reserve(weights_->architecture, own));
     }
     return {};
   }
@@ -106,21 +114,21 @@ class CpuEngine final : public Engine {
                      Workspace& workspace) {
     EncoderPass pass(*weights_, batch, chunk, workspace, workspace, PassMember{});
     pass.run();
-    for (size_t i = 0; i < chunk.sequences.size(); ++i)
+    for (size_t i = 0; i < chunk.sequences.size(); ++i) {
       publish(batch, chunk, i, pass.states(), output);
+    }
   }
 
   void compute_together(const BatchPlan& plan, const TokenBatch& batch, const Output& output,
-                        size_t member) {
+                        const PassMember& member) {
     for (const Chunk& chunk : plan.chunks) {
-      EncoderPass pass(*weights_, batch, chunk, workspaces_[0], workspaces_[member],
-                       PassMember{member, workspaces_.size(), &barrier_});
+      EncoderPass pass(*weights_, batch, chunk, workspaces_[0], workspaces_[member.index], member);
       pass.run();
-      for (size_t i = member; i < chunk.sequences.size(); i += workspaces_.size()) {
+      for (size_t i = member.index; i < chunk.sequences.size(); i += member.count) {
         publish(batch, chunk, i, pass.states(), output);
       }
       // The next chunk overwrites the states.
-      barrier_.arrive_and_wait();
+      member.barrier->arrive_and_wait();
     }
   }
 
@@ -133,8 +141,9 @@ class CpuEngine final : public Engine {
     const size_t sequence = chunk.sequences[i];
     float* rows = states + chunk.offsets[i] * ld;
     if (ld != hidden) {
-      for (size_t r = 1; r < tokens; ++r)
+      for (size_t r = 1; r < tokens; ++r) {
         std::memmove(rows + r * hidden, rows + r * ld, hidden * sizeof(float));
+      }
     }
     const std::span<const float> packed(rows, tokens * hidden);
     if (output.pooling == nullptr) {
@@ -148,7 +157,6 @@ class CpuEngine final : public Engine {
 
   std::shared_ptr<const CpuWeights> weights_;
   std::unique_ptr<WorkerTeam> team_;
-  Barrier barrier_;
   std::vector<Workspace> workspaces_;  // one per member
   EngineInfo info_;
 };

@@ -13,7 +13,9 @@ namespace neso {
 
 struct CpuOptions {
   Precision precision = Precision::Fp32;
-  size_t threads = 0;  // of one engine; 0: one per core this process may use
+  // Of one engine, the caller's included. 0: one per core this process may use, by affinity and
+  // by the CPU quota of its control group.
+  size_t threads = 0;
 };
 
 // The weights of one model, packed for the products; immutable, shared by all engines made from it.

@@ -102,7 +102,8 @@ TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
       alone[length] = encode(*engines[0], batch);
     }
     std::mt19937 generator(11);
-    for (int round = 0; round < 110; ++round) {
+    const int rounds = GetParam() == supported_isas().back() ? 110 : 30;
+    for (int round = 0; round < rounds; ++round) {
       TokenBatch batch;
       std::vector<size_t> lengths(1 + generator() % (round % 4 == 0 ? 40 : 6));
       for (size_t& length : lengths) {

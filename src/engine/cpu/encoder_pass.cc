@@ -68,22 +68,13 @@ void EncoderPass::embed() {
       }
     }
   }
-  LayerNorm norm;
-  norm.in = states_ + rows_.begin * row_;
-  norm.out = states_ + rows_.begin * row_;
-  norm.ld = row_;
-  norm.rows = rows_.end - rows_.begin;
-  norm.n = hidden;
-  norm.scale = weights_.embedding_norm.scale;
-  norm.shift = weights_.embedding_norm.shift;
-  norm.epsilon = weights_.architecture.norm_epsilon;
-  weights_.kernels->layer_norm(norm);
+  normalize(states_, weights_.embedding_norm, rows_);
 }
 
-// states = norm(sums)
-void EncoderPass::normalize(const NormWeights& weights, Range rows) {
+// states = norm(in)
+void EncoderPass::normalize(const float* in, const NormWeights& weights, Range rows) {
   LayerNorm norm;
-  norm.in = sums_ + rows.begin * row_;
+  norm.in = in + rows.begin * row_;
   norm.out = states_ + rows.begin * row_;
   norm.ld = row_;
   norm.rows = rows.end - rows.begin;
@@ -166,7 +157,7 @@ void EncoderPass::after_attention(const LayerWeights& layer, Range rows) {
   output.ldo = row_;
   multiply(layer.attention_output, output);
   if (split_columns_) meet();
-  normalize(layer.attention_norm, rows);
+  normalize(sums_, layer.attention_norm, rows);
 
   Product up;
   up.a = states_ + rows.begin * row_;
@@ -183,7 +174,7 @@ void EncoderPass::after_attention(const LayerWeights& layer, Range rows) {
   down.lda = inner_row;
   multiply(layer.down, down);
   if (split_columns_) meet();
-  normalize(layer.output_norm, rows);
+  normalize(sums_, layer.output_norm, rows);
 }
 
 }  // namespace neso

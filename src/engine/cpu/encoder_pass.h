@@ -15,15 +15,6 @@
 
 namespace neso {
 
-// Rows that pass through a layer's products at once: enough to use a panel of weights well, few
-// enough to stay in the second-level cache.
-inline constexpr size_t kRowBlock = 128;
-// Members that share few rows split the columns of each product, since reading the weights takes
-// the time; else the rows.
-constexpr bool splits_columns(size_t rows, size_t members) {
-  return members > 1 && rows <= 24 * members;
-}
-
 // Who runs this pass. Several members share one chunk and meet at the barrier.
 struct PassMember {
   size_t index = 0;
@@ -33,8 +24,9 @@ struct PassMember {
 
 class EncoderPass {
  public:
-  // `shared` is the same for all members and `own` is not; a lone member may pass one workspace for
-  // both. Both have room for the chunk.
+  // `shared` is the same for all members and has room for the chunk. `own` is not; it holds states
+  // of all rows when columns are split, one block of inner activations when rows are, and the
+  // scratch of attention. A lone member passes one workspace for both.
   EncoderPass(const CpuWeights& weights, const TokenBatch& batch, const Chunk& chunk,
               Workspace& shared, Workspace& own, PassMember member);
 
@@ -54,7 +46,7 @@ class EncoderPass {
   void meet() const;
   void embed();
   void attend();
-  void normalize(const NormWeights& norm, Range rows);
+  void normalize(const float* in, const NormWeights& weights, Range rows);
   void multiply(const PackedLinear& linear, const Product& operands) const;
   void queries_keys_values(const LayerWeights& layer);
   void after_attention(const LayerWeights& layer, Range rows);

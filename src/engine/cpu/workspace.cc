@@ -4,7 +4,8 @@
 #include <algorithm>
 
 #include "engine/cpu/attention.h"
-#include "engine/cpu/encoder_pass.h"
+#include "engine/cpu/batch_plan.h"
+#include "simd/kernels.h"
 
 namespace neso {
 
