@@ -155,6 +155,15 @@ Result<EncoderSignature> make_encoder_signature(const ModelConfig& config, const
     NESO_TRY(const OutputSource source, source_of({config, engine, sizes, lead}, declared));
     signature.outputs.push_back({declared.name, source});
     signature.rules.outputs.push_back(declared.name);
+    const bool is_vector = source == OutputSource::Vector ||
+                           (source == OutputSource::Graph && declared.dims.size() == lead + 1);
+    if (is_vector) signature.text_outputs.push_back(declared.name);
+  }
+  if (has_tokenizer && signature.text_outputs.empty() &&
+      config.find_output(kVectorOutput) == nullptr) {
+    signature.outputs.push_back({kVectorOutput, OutputSource::Vector});
+    signature.rules.unlisted_outputs.push_back(kVectorOutput);
+    signature.text_outputs.push_back(kVectorOutput);
   }
   return signature;
 }

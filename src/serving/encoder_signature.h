@@ -15,6 +15,8 @@
 namespace neso {
 
 inline constexpr const char* kTextInput = "text";
+// The vectors' name where a config declares none.
+inline constexpr const char* kVectorOutput = "embeddings";
 
 // Where a declared output comes from.
 enum class OutputSource {
@@ -32,6 +34,9 @@ struct EncoderSignature {
   RequestRules rules;       // the declared inputs, optional where one can be derived
   bool takes_text = false;  // there is a tokenizer
   std::vector<EncoderOutput> outputs;
+  // What texts are answered with when a request names no outputs: those that are one vector a text.
+  // A model with a tokenizer always has one; `embeddings` is added when the config declares none.
+  std::vector<std::string> text_outputs;
   std::vector<TensorSpec> graph_inputs;  // to fill when a Graph output is wanted
   bool vectors_per_request =
       false;  // ids are declared without a batch dimension: one text, [width]

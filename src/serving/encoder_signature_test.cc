@@ -49,6 +49,25 @@ class EncoderSignatureTest : public ::testing::Test {
   EngineInfo engine_;
 };
 
+TEST_F(EncoderSignatureTest, TextsAreAnsweredWithVectorsAlsoWhereTheConfigDeclaresNone) {
+  add_graph();
+  config_.outputs = {tensor("last_hidden_state", DType::Fp32, {-1, 384})};
+  const auto made = make();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_THAT(made->text_outputs, ::testing::ElementsAre("embeddings"));
+  EXPECT_THAT(made->rules.outputs, ::testing::ElementsAre("last_hidden_state"));
+  EXPECT_THAT(made->rules.unlisted_outputs, ::testing::ElementsAre("embeddings"));
+  EXPECT_TRUE(make(false)->text_outputs.empty()) << "no tokenizer, no texts";
+}
+
+TEST_F(EncoderSignatureTest, DeclaredVectorsAreWhatTextsGet) {
+  config_.outputs.push_back(tensor("states", DType::Fp32, {-1, 384}));
+  const auto made = make();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_THAT(made->text_outputs, ::testing::ElementsAre("embeddings"));
+  EXPECT_TRUE(made->rules.unlisted_outputs.empty());
+}
+
 TEST_F(EncoderSignatureTest, PoolsAnOutputThatTheGraphLacks) {
   add_graph();
   config_.outputs.push_back(tensor("last_hidden_state", DType::Fp32, {-1, 384}));

@@ -192,6 +192,9 @@ Result<> check_positions(const EncoderModel& model, const TokenRows& rows) {
 
 Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request) {
   NESO_TRY_VOID(check_duplicates(request));
+  if (request.outputs.empty() && find(request, kTextInput) != nullptr) {
+    request.outputs = model.signature.text_outputs;
+  }
   NESO_TRY(const auto wanted, check_outputs(model.signature.rules, request));
   NESO_TRY(Rows rows, read_rows(model, request));
 

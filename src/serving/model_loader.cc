@@ -15,7 +15,6 @@
 namespace neso {
 namespace {
 
-constexpr const char* kVectorOutput = "embeddings";
 // Requests to our own engine need no small limit: the scheduler cuts batches by tokens.
 constexpr int64_t kOwnMaxBatchSize = 128;
 // A batch beyond this many tokens a core only adds latency (reference: batching and scheduling).
@@ -130,6 +129,10 @@ Result<> complete_config(Loading& loading) {
   } else {
     facts.inputs = {tensor(kInputIds, DType::Int64, {-1}),
                     tensor(kAttentionMask, DType::Int64, {-1})};
+    if (loading.limits.type_vocabulary > 1) {
+      facts.inputs.push_back(tensor(kTokenTypeIds, DType::Int64, {-1}));
+    }
+    for (ModelTensor& input : facts.inputs) input.optional = input.name != kInputIds;
     facts.outputs = {tensor(kVectorOutput, DType::Fp32, {static_cast<int64_t>(loading.width)})};
     facts.supports_batching = true;
     facts.default_max_batch_size = kOwnMaxBatchSize;

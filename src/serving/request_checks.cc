@@ -167,14 +167,16 @@ Result<> check_duplicates(const InferRequest& request) {
 Result<std::vector<std::string>> check_outputs(const RequestRules& rules,
                                                const InferRequest& request) {
   if (request.outputs.empty()) return rules.outputs;
+  std::vector<std::string> known = rules.outputs;
+  known.insert(known.end(), rules.unlisted_outputs.begin(), rules.unlisted_outputs.end());
   for (const std::string& output : request.outputs) {
-    if (std::ranges::find(rules.outputs, output) == rules.outputs.end()) {
+    if (std::ranges::find(known, output) == known.end()) {
       return invalid_argument("unexpected inference output '{}' for model '{}'", output,
                               rules.model);
     }
   }
   std::vector<std::string> wanted;
-  for (const std::string& output : rules.outputs) {
+  for (const std::string& output : known) {
     if (std::ranges::find(request.outputs, output) != request.outputs.end()) {
       wanted.push_back(output);
     }

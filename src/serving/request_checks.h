@@ -22,6 +22,7 @@ struct RequestRules {
   std::vector<ModelTensor>
       inputs;  // as the config has them, `optional` also where we can derive one
   std::vector<std::string> outputs;
+  std::vector<std::string> unlisted_outputs = {};  // answered when asked for by name
 };
 
 // "[request id: ID] ", in front of the sentences that Triton writes about a request.

@@ -49,7 +49,7 @@ struct EmbedRequest {
 struct Embedding {
   std::vector<float> values;
   size_t tokens = 0;           // that were run
-  size_t original_tokens = 0;  // that the text has
+  size_t original_tokens = 0;  // that the text has; at least, when it is very long
   bool truncated = false;
 };
 

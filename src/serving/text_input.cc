@@ -26,6 +26,20 @@ Result<std::string> TextInput::prompt(const std::optional<std::string>& name) co
                           names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
+Result<Encoding> TextInput::encode(std::string_view text, bool truncate) const {
+  const EncodeOptions options = {.max_tokens = settings_.max_tokens};
+  const size_t head_bytes = kHeadBytesPerToken * settings_.max_tokens;
+  if (truncate && head_bytes > 0 && text.size() > 2 * head_bytes) {
+    // Between two characters: not in front of a continuation byte (10xxxxxx).
+    size_t cut = head_bytes;
+    while ((static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) ++cut;
+    auto head = tokenizer_->encode(text.substr(0, cut), options);
+    // What the cut may have changed lies beyond twice the tokens that are kept.
+    if (head && head->original_tokens >= 2 * settings_.max_tokens) return head;
+  }
+  return tokenizer_->encode(text, options);
+}
+
 Result<PreparedText> TextInput::prepare(std::string_view prompt, std::string_view text,
                                         bool truncate) const {
   std::string with_prompt;
@@ -34,7 +48,7 @@ Result<PreparedText> TextInput::prepare(std::string_view prompt, std::string_vie
     with_prompt.append(prompt).append(text);
     text = with_prompt;
   }
-  NESO_TRY(Encoding encoding, tokenizer_->encode(text, {.max_tokens = settings_.max_tokens}));
+  NESO_TRY(Encoding encoding, encode(text, truncate));
   if (encoding.truncated && !truncate) {
     return invalid_argument(
         "the text has {} tokens, more than the {} that model '{}' takes; shorten it, or allow it "

@@ -25,7 +25,7 @@ struct TextSettings {
 
 struct PreparedText {
   SequenceWork sequence;
-  size_t original_tokens = 0;
+  size_t original_tokens = 0;  // of a very long text: at least so many
   bool truncated = false;
 };
 
@@ -38,10 +38,15 @@ class TextInput {
   // refused with those there are.
   Result<std::string> prompt(const std::optional<std::string>& name) const;
 
-  // A text that is too long is cut, or refused when `truncate` is false.
+  // A text that is too long is cut, or refused when `truncate` is false. Of one that is very much
+  // too long only the head is tokenized, and original_tokens counts that: a megabyte would keep a
+  // thread busy for a third of a second to no end.
   Result<PreparedText> prepare(std::string_view prompt, std::string_view text, bool truncate) const;
 
+  static constexpr size_t kHeadBytesPerToken = 256;
+
  private:
+  Result<Encoding> encode(std::string_view text, bool truncate) const;
   std::shared_ptr<const Tokenizer> tokenizer_;
   TextSettings settings_;
 };

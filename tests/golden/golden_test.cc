@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of the reference libraries, reproduced. The bounds: cosine 0.99999, and no value off by more than 2e-6 (unit
-// vectors) or 1e-5 (states of random models, whose values reach 3), five times what was measured.
-// Files: tools/make_golden.py.
+// Vectors of the reference libraries, reproduced. The bounds: cosine 0.99999, and no value off by
+// more than 2e-6 (unit vectors) or 1e-5 (states of random models, whose values reach 3), five times
+// what was measured. Files: tools/make_golden.py.
 #include <gtest/gtest.h>
 
 #include <algorithm>

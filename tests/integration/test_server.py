@@ -114,7 +114,7 @@ class Running(unittest.TestCase):
         self.assert_refused(infer(ids_input([[101, 5, 102]]), ids_input([[0, 0, 0]], "attention_mask")), 400, "mask")
         self.assert_refused(infer(ids_input([[101, 5, 102]]), ids_input([[1, 1]], "attention_mask")), 400)
         self.assert_refused(infer(ids_input([[101, 5, 102]]), ids_input([[0, 5, 0]], "token_type_ids")), 400, "5")
-        self.assert_refused(infer(ids_input([[101] * 600])), 400, "600")
+        self.assert_refused(infer(ids_input([[101] * 600])), 400, "512 tokens")
         self.assert_refused(infer(ids_input([[101.5, 5, 102]])), 400, "101.5", "INT64")
         self.assert_refused(infer(ids_input([[101, 5, 102]], datatype="INT32")), 400, "data-type is 'INT32'")
         self.assert_refused(infer(ids_input([[101, 5, 102]], name="ids")), 400)
