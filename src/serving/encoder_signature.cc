@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
 #include "serving/token_rows.h"
@@ -59,17 +58,22 @@ Result<> check_dims(const ModelConfig& config, const ModelTensor& declared,
       shape_text(full));
 }
 
+// A mask and types that a graph lacks are read all the same; positions it could not be told.
+std::vector<std::string> encoder_inputs(const EngineInfo& engine, bool has_tokenizer) {
+  std::vector<std::string> names = {kInputIds, kAttentionMask, kTokenTypeIds};
+  const bool takes_positions = !engine.can_run || find(engine.inputs, kPositionIds) != nullptr;
+  if (takes_positions) names.emplace_back(kPositionIds);
+  if (has_tokenizer) names.emplace_back(kTextInput);
+  return names;
+}
+
 Result<> check_encoder_input(const ModelConfig& config, const ModelTensor& declared,
-                             bool has_tokenizer) {
-  constexpr std::array<std::string_view, 4> kIdInputs = {kInputIds, kAttentionMask, kTokenTypeIds,
-                                                         kPositionIds};
-  const bool is_text = declared.name == kTextInput && has_tokenizer;
-  if (!is_text && std::ranges::find(kIdInputs, declared.name) == kIdInputs.end()) {
-    return invalid_argument("unexpected inference input '{}', allowed inputs are: {}{}",
-                            declared.name, fmt::join(kIdInputs, ", "),
-                            has_tokenizer ? ", text" : "");
+                             const std::vector<std::string>& allowed) {
+  if (std::ranges::find(allowed, declared.name) == allowed.end()) {
+    return invalid_argument("unexpected inference input '{}', allowed inputs are: {}",
+                            declared.name, fmt::join(allowed, ", "));
   }
-  if (is_text) {
+  if (declared.name == kTextInput) {
     if (declared.dtype == DType::Bytes) return {};
     return wrong_type(config, declared, "input", "TYPE_STRING");
   }
@@ -137,8 +141,9 @@ Result<EncoderSignature> make_encoder_signature(const ModelConfig& config, const
   signature.graph_inputs = engine.inputs;
   signature.rules.model = config.name;
   signature.rules.max_batch_size = config.max_batch_size;
+  const auto allowed = encoder_inputs(engine, has_tokenizer);
   for (ModelTensor declared : config.inputs) {
-    NESO_TRY_VOID(check_encoder_input(config, declared, has_tokenizer));
+    NESO_TRY_VOID(check_encoder_input(config, declared, allowed));
     if (declared.name == kTextInput) continue;  // taken with or without a declaration
     declared.optional = declared.name != kInputIds;
     signature.rules.inputs.push_back(std::move(declared));

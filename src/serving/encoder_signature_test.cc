@@ -116,6 +116,17 @@ TEST_F(EncoderSignatureTest, RefusesInputsThatNoEncoderHas) {
   EXPECT_THAT(error(), HasSubstr("unexpected inference input 'pixels'"));
 }
 
+TEST_F(EncoderSignatureTest, RefusesPositionsThatTheGraphCannotBeTold) {
+  config_.inputs.push_back(tensor("position_ids", DType::Int64, {-1}));
+  EXPECT_EQ(error(), "accepted") << "our own engine takes them";
+  add_graph();
+  EXPECT_EQ(error(),
+            "unexpected inference input 'position_ids', allowed inputs are: input_ids, "
+            "attention_mask, token_type_ids, text");
+  engine_.inputs.push_back({"position_ids", DType::Int64, {-1, -1}});
+  EXPECT_EQ(error(), "accepted");
+}
+
 TEST_F(EncoderSignatureTest, RefusesOutputsThatAreNeitherVectorsNorStates) {
   config_.outputs[0].dims = {-1, -1, 384};
   EXPECT_THAT(error(), HasSubstr("an encoder answers vectors, [ 384 ], or token states"));

@@ -49,7 +49,6 @@ struct EncoderModel {
   size_t hidden = 0;
   bool normalize = false;
   bool graph_joins_requests = false;
-  bool needs_plain_positions = false;  // the engine cannot be told positions
   std::optional<TextInput> text;
 };
 Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request);

@@ -175,19 +175,6 @@ std::vector<std::vector<size_t>> places_of(const TokenRows& rows) {
   return places;
 }
 
-Result<> check_positions(const EncoderModel& model, const TokenRows& rows) {
-  if (!model.needs_plain_positions) return {};
-  for (size_t row = 0; row < rows.sequences.size(); ++row) {
-    if (rows.sequences[row].positions.empty()) continue;
-    return unsupported(
-        "row {} of input 'attention_mask' masks a token before the last unmasked one; this ONNX "
-        "graph "
-        "has no input position_ids, so its vectors can only leave out what comes after the text",
-        row);
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request) {
@@ -215,7 +202,6 @@ Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request)
       from_graph.push_back(output.name);
       continue;
     }
-    NESO_TRY_VOID(check_positions(model, rows.tokens));
     if (output.source == OutputSource::States) assembly.places = places_of(rows.tokens);
     for (SequenceWork sequence : rows.tokens.sequences) {
       sequence.token_states = output.source == OutputSource::States;

@@ -154,8 +154,6 @@ Result<EncoderModel> make_encoder_model(const Loading& loading) {
   model.hidden = info.hidden;
   model.graph_joins_requests =
       loading.config.max_batch_size > 0 && loading.config.dynamic_batching.has_value();
-  const auto is_positions = [](const TensorSpec& s) { return s.name == kPositionIds; };
-  model.needs_plain_positions = info.can_run && std::ranges::none_of(info.inputs, is_positions);
   TextSettings settings{.model = loading.source.name, .max_tokens = loading.max_tokens};
   if (const auto& checkpoint = loading.files.checkpoint) {
     model.pad_token_id = checkpoint->pad_token_id;

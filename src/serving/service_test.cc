@@ -215,6 +215,50 @@ TEST_F(ServiceTest, ServesTheGuidesConfigWithABareGraph) {
     EXPECT_NEAR(first[i], both[i], 1e-5) << "the mean of unmasked tokens";
 }
 
+TEST_F(ServiceTest, PoolsTheUnmaskedTokensOfAGraphWhereverTheyStand) {
+  folder_.write("m/config.pbtxt", R"(
+    max_batch_size: 8
+    input [ { name: "input_ids" data_type: TYPE_INT64 dims: [-1] },
+            { name: "attention_mask" data_type: TYPE_INT64 dims: [-1] } ]
+    output [ { name: "embeddings" data_type: TYPE_FP32 dims: [8] },
+             { name: "last_hidden_state" data_type: TYPE_FP32 dims: [-1, 8] } ])");
+  add_onnx("m/1/model.onnx", "encoder.onnx");
+  open();
+  ASSERT_EQ(only_status(), "READY");
+  const std::vector<int64_t> mask = {0, 1, 1, 0, 1, 0, 0, 0, 0, 1};
+  const auto response = infer("m", {ids("input_ids", {2, 5}, {0, 3, 4, 0, 5, 0, 0, 0, 0, 9}),
+                                    ids("attention_mask", {2, 5}, mask)});
+  ASSERT_TRUE(response) << response.error().message;
+  ASSERT_THAT(response->outputs, SizeIs(2));
+  const auto vectors = floats(response->outputs[0]);
+  const auto states = floats(response->outputs[1]);  // the graph's own, of the rows as sent
+  for (size_t row = 0; row < 2; ++row) {
+    for (size_t i = 0; i < 8; ++i) {
+      float sum = 0;
+      float count = 0;
+      for (size_t at = row * 5; at < row * 5 + 5; ++at) {
+        if (mask[at] == 0) continue;
+        sum += states[at * 8 + i];
+        count += 1;
+      }
+      EXPECT_NEAR(vectors[row * 8 + i], sum / count, 1e-5) << "row " << row << ", value " << i;
+    }
+  }
+}
+
+TEST_F(ServiceTest, NamesTheRowWhoseGapsAGraphCannotMask) {
+  folder_.write("m/config.pbtxt", guide_config("m", "8"));
+  add_onnx("m/1/model.onnx", "encoder_ids_only.onnx");
+  open();
+  ASSERT_EQ(only_status(), "READY");
+  const auto response = infer("m", {ids("input_ids", {2, 3}, {3, 4, 0, 0, 5, 6}),
+                                    ids("attention_mask", {2, 3}, {1, 1, 0, 0, 1, 1})});
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::Unsupported);
+  EXPECT_THAT(response.error().message, HasSubstr("row 1: "));
+  EXPECT_THAT(response.error().message, HasSubstr("masks a token before its last one"));
+}
+
 TEST_F(ServiceTest, AnswersAGraphsOwnStatesAndDerivesItsInputs) {
   add_onnx("m/1/model.onnx", "encoder.onnx");
   open();

@@ -37,6 +37,10 @@ Result<Encoding> TextInput::encode(std::string_view text, bool truncate) const {
     // What the cut may have changed lies beyond twice the tokens that are kept.
     if (head && head->original_tokens >= 2 * settings_.max_tokens) return head;
   }
+  if (text.size() > kMaxBytes) {
+    return too_large("a text has {} bytes; at most {} are tokenized, so split it", text.size(),
+                     kMaxBytes);
+  }
   return tokenizer_->encode(text, options);
 }
 

@@ -40,10 +40,13 @@ class TextInput {
 
   // A text that is too long is cut, or refused when `truncate` is false. Of one that is very much
   // too long only the head is tokenized, and original_tokens counts that: a megabyte would keep a
-  // thread busy for a third of a second to no end.
+  // thread busy for a third of a second to no end. Beyond kMaxBytes a text whose head does not fill
+  // the limit is refused.
   Result<PreparedText> prepare(std::string_view prompt, std::string_view text, bool truncate) const;
 
   static constexpr size_t kHeadBytesPerToken = 256;
+  // Tokenizing takes some hundred bytes of memory per byte of text.
+  static constexpr size_t kMaxBytes = size_t{2} << 20;
 
  private:
   Result<Encoding> encode(std::string_view text, bool truncate) const;

@@ -48,6 +48,15 @@ TEST(TextInput, ALongTextWithoutTokensInItsHeadIsReadToTheEnd) {
   EXPECT_FALSE(prepared->truncated);
 }
 
+TEST(TextInput, WhatWouldHaveToBeTokenizedInFullHasALimit) {
+  const TextInput input = make_input();
+  const std::string one_word(TextInput::kMaxBytes + 1, 'x');
+  EXPECT_EQ(input.prepare("", one_word, true).error().code, ErrorCode::TooLarge);
+  EXPECT_EQ(input.prepare("", words(TextInput::kMaxBytes + 1, "a "), false).error().code,
+            ErrorCode::TooLarge);
+  EXPECT_TRUE(input.prepare("", words(TextInput::kMaxBytes + 1, "a "), true));
+}
+
 TEST(TextInput, WithoutTruncationTheTrueCountIsTold) {
   const auto prepared = make_input().prepare("", words(4 * kHeadBytes, "a "), false);
   ASSERT_FALSE(prepared.has_value());

@@ -9,6 +9,7 @@
 
 #include "engine/onnx/onnx_engine.h"
 #include "engine/onnx/onnx_fixture.h"
+#include "engine/pooling.h"
 
 namespace neso {
 namespace {
@@ -151,6 +152,105 @@ TEST(OnnxEncode, PassesPositionsOrCountsThem) {
   shifted.append(ids, {}, std::array{2, 3, 4});
   EXPECT_EQ(encode(*engine, counted), encode(*engine, same));
   EXPECT_NE(encode(*engine, counted), encode(*engine, shifted));
+}
+
+// A row as a client pads it: masked places in front of and between its tokens.
+struct PaddedRow {
+  std::vector<int64_t> ids;
+  std::vector<int64_t> mask;
+};
+
+const std::vector<PaddedRow> kPaddedRows = {{{0, 0, 5, 6, 7}, {0, 0, 1, 1, 1}},
+                                            {{7, 8}, {1, 1}},
+                                            {{3, 0, 4, 9, 0, 8}, {1, 0, 1, 1, 0, 1}},
+                                            {{0, 0, 0, 2, 0}, {0, 0, 0, 1, 0}}};
+
+TokenBatch unmasked(const std::vector<PaddedRow>& rows) {
+  TokenBatch batch;
+  for (const PaddedRow& row : rows) {
+    std::vector<int32_t> ids;
+    std::vector<int32_t> positions;
+    for (size_t i = 0; i < row.ids.size(); ++i) {
+      if (row.mask[i] == 0) continue;
+      ids.push_back(static_cast<int32_t>(row.ids[i]));
+      positions.push_back(static_cast<int32_t>(i));
+    }
+    batch.append(ids, {}, positions);
+  }
+  return batch;
+}
+
+// The states of unmasked tokens, [tokens, hidden], from runs of the rows as they are.
+std::vector<float> states_by_hand(const std::vector<PaddedRow>& rows) {
+  auto engine = onnx_fixture::open("encoder");
+  std::vector<float> states;
+  for (const PaddedRow& row : rows) {
+    const Shape shape = {1, static_cast<int64_t>(row.ids.size())};
+    const std::vector<int64_t> types(row.ids.size());
+    const std::array<NamedTensor, 3> inputs = {
+        NamedTensor{"input_ids", Tensor::from(DType::Int64, shape, std::span(row.ids))},
+        NamedTensor{"attention_mask", Tensor::from(DType::Int64, shape, std::span(row.mask))},
+        NamedTensor{"token_type_ids", Tensor::from(DType::Int64, shape, std::span(types))}};
+    const auto result = engine->run(inputs, {});
+    EXPECT_TRUE(result);
+    const auto values = result->front().tensor.as<float>();
+    for (size_t i = 0; i < row.mask.size(); ++i) {
+      if (row.mask[i] == 0) continue;
+      const auto state = values.subspan(i * kHidden, kHidden);
+      states.insert(states.end(), state.begin(), state.end());
+    }
+  }
+  return states;
+}
+
+TEST(OnnxEncode, TokensKeepTheirPlacesBehindMaskedOnes) {
+  const TokenBatch batch = unmasked(kPaddedRows);
+  const auto expected_states = states_by_hand(kPaddedRows);
+  std::vector<float> expected(batch.size() * kHidden);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const auto first = static_cast<size_t>(batch.cu_seqlens[i]) * kHidden;
+    pool_sequence(std::span(expected_states).subspan(first, batch.length(i) * kHidden), kHidden,
+                  kMean, std::span(expected).subspan(i * kHidden, kHidden));
+  }
+  for (const char* model : {"encoder", "encoder_int32", "encoder_batch1", "encoder_fixed"}) {
+    SCOPED_TRACE(model);
+    auto engine = onnx_fixture::open(model);
+    expect_near(encode(*engine, batch), expected, 1e-5f);
+    std::vector<float> states(batch.tokens() * kHidden);
+    ASSERT_TRUE(engine->encode_tokens(batch, states));
+    expect_near(states, expected_states, 1e-5f);
+  }
+  auto pooled = onnx_fixture::open("encoder_pooled");
+  expect_near(encode(*pooled, batch), expected, 1e-5f);
+}
+
+TEST(OnnxEncode, RefusesPositionsThatTheGraphCannotBeTold) {
+  const auto error = [](const char* model, std::span<const int32_t> positions) {
+    auto engine = onnx_fixture::open(model);
+    TokenBatch batch;
+    batch.append(std::array{1, 2});
+    batch.append(std::array{3, 4}, {}, positions);
+    std::vector<float> out(2 * kHidden);
+    const auto result = engine->encode(batch, kMean, out);
+    return result ? Error{ErrorCode::Internal, "accepted"} : result.error();
+  };
+  EXPECT_EQ(error("encoder_ids_only", std::array{0, 1}).message, "accepted");
+  EXPECT_EQ(error("encoder_ids_only", std::array{0, 2}),
+            (Error{ErrorCode::Unsupported,
+                   "text 1 masks a token before its last one, but the graph has neither an input "
+                   "attention_mask nor position_ids; mask only what comes after the text"}));
+  EXPECT_EQ(error("encoder_fixed", std::array{4, 5}).message, "accepted");
+  EXPECT_EQ(error("encoder_fixed", std::array{5, 6}),
+            (Error{ErrorCode::InvalidArgument,
+                   "text 1 has a token at position 6, but the graph was exported for 6 (positions "
+                   "0 to 5)"}));
+  for (const std::array positions : {std::array{1, 1}, std::array{3, 2}, std::array{-1, 0}}) {
+    EXPECT_EQ(error("encoder", positions),
+              (Error{ErrorCode::InvalidArgument,
+                     "text 1 has positions that do not ascend from 0 on; the graph has no input "
+                     "position_ids, so a position is a token's place in its row"}));
+  }
+  EXPECT_EQ(error("encoder_positions", std::array{3, 2}).message, "accepted");
 }
 
 TEST(OnnxEncode, PoolsInSeveralWays) {

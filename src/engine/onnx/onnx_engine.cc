@@ -47,6 +47,11 @@ class OnnxEngine final : public Engine {
   std::vector<std::vector<size_t>> groups(const TokenBatch& batch) const;
   // The graph's output for these rows, as fp32: [rows, tokens, hidden] or [rows, width].
   Result<Tensor> run_rows(const TokenBatch& batch, std::span<const size_t> rows);
+  // The states of the row's tokens, [its tokens, hidden], out of those of its columns; in `room`
+  // when masked places lie between them.
+  std::span<const float> token_states(const TokenBatch& batch, size_t row,
+                                      std::span<const float> columns,
+                                      std::vector<float>& room) const;
   // Calls take(row, values) for each row of the batch with what the graph answered for it: [its
   // tokens, hidden], or [width] when the graph pools.
   template <typename Take>
@@ -85,21 +90,14 @@ Result<> OnnxEngine::check_batch(const TokenBatch& batch) const {
         "this ONNX graph is no text encoder (inputs input_ids, attention_mask, token_type_ids, "
         "position_ids and an output [batch, tokens, hidden]); it only takes tensors");
   }
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const size_t length = batch.length(i);
-    if (length == 0) return invalid_argument("text {} has no token", i);
-    if (graph_->fixed_tokens != 0 && length > graph_->fixed_tokens) {
-      return invalid_argument("text {} has {} tokens, but the graph was exported for {}", i, length,
-                              graph_->fixed_tokens);
-    }
-  }
+  for (size_t i = 0; i < batch.size(); ++i) NESO_TRY_VOID(check_row(*graph_, batch, i));
   return {};
 }
 
 std::vector<std::vector<size_t>> OnnxEngine::groups(const TokenBatch& batch) const {
   std::vector<size_t> lengths(batch.size(), graph_->fixed_tokens);
   if (graph_->fixed_tokens == 0) {
-    for (size_t i = 0; i < lengths.size(); ++i) lengths[i] = batch.length(i);
+    for (size_t i = 0; i < lengths.size(); ++i) lengths[i] = columns_of(*graph_, batch, i);
   }
   return group_rows(lengths, {.rows = graph_->fixed_rows, .equal_lengths = !graph_->has_mask});
 }
@@ -126,15 +124,30 @@ Result<Tensor> OnnxEngine::run_rows(const TokenBatch& batch, std::span<const siz
   return *std::move(values);
 }
 
+std::span<const float> OnnxEngine::token_states(const TokenBatch& batch, size_t row,
+                                                std::span<const float> columns,
+                                                std::vector<float>& room) const {
+  const size_t length = batch.length(row);
+  if (columns_of(*graph_, batch, row) == length) return columns.first(length * info_.hidden);
+  room.clear();
+  for (size_t token = 0; token < length; ++token) {
+    const size_t column = column_of(*graph_, batch, row, token);
+    const auto state = columns.subspan(column * info_.hidden, info_.hidden);
+    room.insert(room.end(), state.begin(), state.end());
+  }
+  return room;
+}
+
 template <typename Take>
 Result<> OnnxEngine::for_each_row(const TokenBatch& batch, Take take) {
+  std::vector<float> room;
   for (const auto& rows : groups(batch)) {
     NESO_TRY(const Tensor output, run_rows(batch, rows));
     const auto values = output.as<float>();
     const size_t stride = values.size() / static_cast<size_t>(output.shape().front());
     for (size_t r = 0; r < rows.size(); ++r) {
-      const size_t used = graph_->pooled ? stride : batch.length(rows[r]) * info_.hidden;
-      take(rows[r], values.subspan(r * stride, used));
+      const auto answered = values.subspan(r * stride, stride);
+      take(rows[r], graph_->pooled ? answered : token_states(batch, rows[r], answered, room));
     }
   }
   return {};

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
+#include "base/error.h"
 #include "tensor/half.h"
 
 namespace neso {
@@ -41,6 +43,7 @@ bool add_input(EncoderGraph& graph, const TensorSpec& spec) {
   if (known == kInputs.end() || spec.shape.size() != 2) return false;
   if (spec.dtype != DType::Int64 && spec.dtype != DType::Int32) return false;
   graph.has_mask |= known->second == EncoderInput::Mask;
+  graph.has_positions |= known->second == EncoderInput::Positions;
   graph.inputs.push_back({spec.name, known->second, spec.dtype});
   return join_size(graph.fixed_rows, spec.shape[0]) && join_size(graph.fixed_tokens, spec.shape[1]);
 }
@@ -63,19 +66,29 @@ const TensorSpec* choose_output(std::span<const TensorSpec> outputs) {
   return find_output(outputs, kPooledNames, 2);
 }
 
-// One input as T, [rows_out, tokens].
+// What these rows of a batch become: the graph's tensors, all of one shape.
+struct Layout {
+  const EncoderGraph& graph;
+  const TokenBatch& batch;
+  std::span<const size_t> rows;
+  Shape shape;  // [rows, columns]
+  int32_t pad_id;
+};
+
+// One input as T.
 template <typename T>
-Tensor fill(EncoderInput role, DType dtype, const TokenBatch& batch, std::span<const size_t> rows,
-            Shape shape, int32_t pad_id) {
-  const auto tokens = static_cast<size_t>(shape[1]);
-  const T padding = role == EncoderInput::Ids ? static_cast<T>(pad_id) : T{0};
-  std::vector<T> values(static_cast<size_t>(shape[0]) * tokens, padding);
-  for (size_t r = 0; r < rows.size(); ++r) {
-    const auto begin = static_cast<size_t>(batch.cu_seqlens[rows[r]]);
-    const size_t length = batch.length(rows[r]);
-    for (size_t t = 0; t < length; ++t) {
-      T& out = values[r * tokens + t];
-      switch (role) {
+Tensor fill(const Layout& layout, const EncoderGraph::Input& input) {
+  const TokenBatch& batch = layout.batch;
+  const auto row_count = static_cast<size_t>(layout.shape[0]);
+  const auto columns = static_cast<size_t>(layout.shape[1]);
+  const T padding = input.role == EncoderInput::Ids ? static_cast<T>(layout.pad_id) : T{0};
+  std::vector<T> values(row_count * columns, padding);
+  for (size_t r = 0; r < layout.rows.size(); ++r) {
+    const size_t row = layout.rows[r];
+    const auto begin = static_cast<size_t>(batch.cu_seqlens[row]);
+    for (size_t t = 0; t < batch.length(row); ++t) {
+      T& out = values[r * columns + column_of(layout.graph, batch, row, t)];
+      switch (input.role) {
         case EncoderInput::Ids:
           out = batch.ids[begin + t];
           break;
@@ -91,10 +104,10 @@ Tensor fill(EncoderInput role, DType dtype, const TokenBatch& batch, std::span<c
       }
     }
   }
-  if (role == EncoderInput::Mask) {
-    for (size_t r = rows.size(); r < static_cast<size_t>(shape[0]); ++r) values[r * tokens] = 1;
+  if (input.role == EncoderInput::Mask) {
+    for (size_t r = layout.rows.size(); r < row_count; ++r) values[r * columns] = 1;
   }
-  return Tensor::from(dtype, std::move(shape), std::span<const T>(values));
+  return Tensor::from(input.dtype, layout.shape, std::span<const T>(values));
 }
 
 template <typename T, typename Convert>
@@ -125,20 +138,65 @@ std::optional<EncoderGraph> recognise_text_encoder(std::span<const TensorSpec> i
   return graph;
 }
 
+Result<> check_row(const EncoderGraph& graph, const TokenBatch& batch, size_t row) {
+  const size_t length = batch.length(row);
+  const size_t fixed = graph.fixed_tokens;
+  if (length == 0) return invalid_argument("text {} has no token", row);
+  if (fixed != 0 && length > fixed) {
+    return invalid_argument("text {} has {} tokens, but the graph was exported for {}", row, length,
+                            fixed);
+  }
+  if (graph.has_positions || batch.positions.empty()) return {};
+  const auto begin = static_cast<size_t>(batch.cu_seqlens[row]);
+  const auto positions = std::span(batch.positions).subspan(begin, length);
+  const bool ascend =
+      std::ranges::adjacent_find(positions, std::greater_equal()) == positions.end();
+  if (positions.front() < 0 || !ascend) {
+    return invalid_argument(
+        "text {} has positions that do not ascend from 0 on; the graph has no input position_ids, "
+        "so a position is a token's place in its row",
+        row);
+  }
+  const auto last = static_cast<size_t>(positions.back());
+  if (!graph.has_mask && last >= length) {
+    return unsupported(
+        "text {} masks a token before its last one, but the graph has neither an input "
+        "attention_mask nor position_ids; mask only what comes after the text",
+        row);
+  }
+  if (fixed != 0 && last >= fixed) {
+    return invalid_argument(
+        "text {} has a token at position {}, but the graph was exported for {} (positions 0 to {})",
+        row, last, fixed, fixed - 1);
+  }
+  return {};
+}
+
+size_t column_of(const EncoderGraph& graph, const TokenBatch& batch, size_t row, size_t token) {
+  if (graph.has_positions || batch.positions.empty()) return token;
+  return static_cast<size_t>(batch.positions[static_cast<size_t>(batch.cu_seqlens[row]) + token]);
+}
+
+size_t columns_of(const EncoderGraph& graph, const TokenBatch& batch, size_t row) {
+  return column_of(graph, batch, row, batch.length(row) - 1) + 1;
+}
+
 std::vector<NamedTensor> padded_inputs(const EncoderGraph& graph, const TokenBatch& batch,
                                        std::span<const size_t> rows, int32_t pad_id) {
-  size_t tokens = graph.fixed_tokens;
-  if (tokens == 0) {
-    for (const size_t row : rows) tokens = std::max(tokens, batch.length(row));
+  size_t columns = graph.fixed_tokens;
+  if (columns == 0) {
+    for (const size_t row : rows) columns = std::max(columns, columns_of(graph, batch, row));
   }
   const size_t row_count = graph.fixed_rows != 0 ? graph.fixed_rows : rows.size();
-  const Shape shape = {static_cast<int64_t>(row_count), static_cast<int64_t>(tokens)};
+  const Layout layout{.graph = graph,
+                      .batch = batch,
+                      .rows = rows,
+                      .shape = {static_cast<int64_t>(row_count), static_cast<int64_t>(columns)},
+                      .pad_id = pad_id};
   std::vector<NamedTensor> tensors;
   for (const auto& input : graph.inputs) {
-    tensors.push_back(
-        {input.name, input.dtype == DType::Int64
-                         ? fill<int64_t>(input.role, input.dtype, batch, rows, shape, pad_id)
-                         : fill<int32_t>(input.role, input.dtype, batch, rows, shape, pad_id)});
+    tensors.push_back({input.name, input.dtype == DType::Int64 ? fill<int64_t>(layout, input)
+                                                               : fill<int32_t>(layout, input)});
   }
   return tensors;
 }

@@ -87,6 +87,8 @@ TEST(TextEncoder, PadsEveryInputOnTheRight) {
                   {"m", EncoderInput::Mask, DType::Int32},
                   {"t", EncoderInput::Types, DType::Int64},
                   {"p", EncoderInput::Positions, DType::Int64}};
+  graph.has_mask = true;
+  graph.has_positions = true;
   TokenBatch batch;
   batch.append(std::array{5}, std::array{1}, std::array{9});
   batch.append(std::array{6, 7, 8}, std::array{0, 1, 1}, std::array{2, 3, 4});
@@ -100,11 +102,31 @@ TEST(TextEncoder, PadsEveryInputOnTheRight) {
   EXPECT_THAT(values<int64_t>(tensors[3].tensor), ElementsAre(2, 3, 4, 9, 0, 0));
 }
 
+TEST(TextEncoder, LeavesMaskedGapsWhereTheGraphCountsThePositions) {
+  EncoderGraph graph;
+  graph.inputs = {{"i", EncoderInput::Ids, DType::Int64},
+                  {"m", EncoderInput::Mask, DType::Int64},
+                  {"t", EncoderInput::Types, DType::Int64}};
+  graph.has_mask = true;
+  TokenBatch batch;
+  batch.append(std::array{5, 6}, std::array{1, 1}, std::array{1, 3});
+  batch.append(std::array{7, 8, 9});
+  const auto tensors = padded_inputs(graph, batch, std::array<size_t, 2>{0, 1}, 77);
+  EXPECT_EQ(columns_of(graph, batch, 0), 4u);
+  EXPECT_EQ(columns_of(graph, batch, 1), 3u);
+  EXPECT_EQ(tensors[0].tensor.shape(), (Shape{2, 4}));
+  EXPECT_THAT(values<int64_t>(tensors[0].tensor), ElementsAre(77, 5, 77, 6, 7, 8, 9, 77));
+  EXPECT_THAT(values<int64_t>(tensors[1].tensor), ElementsAre(0, 1, 0, 1, 1, 1, 1, 0));
+  EXPECT_THAT(values<int64_t>(tensors[2].tensor), ElementsAre(0, 1, 0, 1, 0, 0, 0, 0));
+}
+
 TEST(TextEncoder, FillsUpToFixedSizes) {
   EncoderGraph graph;
   graph.inputs = {{"i", EncoderInput::Ids, DType::Int32},
                   {"m", EncoderInput::Mask, DType::Int64},
                   {"p", EncoderInput::Positions, DType::Int64}};
+  graph.has_mask = true;
+  graph.has_positions = true;
   graph.fixed_rows = 2;
   graph.fixed_tokens = 4;
   TokenBatch batch;
