@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 struct BenchCommand {
   std::string model = "all-minilm-l6-v2";
-  std::string engines = "cpu,onnx";
+  std::string engines;
   std::string precision = "fp32";
   std::string cases = fmt::format("{}", fmt::join(bench_case_names(), ","));
   fs::path onnx_model;
@@ -45,7 +45,7 @@ OptionTable option_table(BenchCommand& command) {
                       "model folder, or the name of a model in the cache"},
                      {"engine", text_value(command.engines),
                       "engines to compare, separated by commas: cpu (ours), onnx (ONNX Runtime); "
-                      "ratios are to the last"},
+                      "ratios are to the last. Unset: cpu, and onnx when there is a model.onnx"},
                      {"precision", text_value(command.precision), "precision of our engine: fp32"},
                      {"cases", text_value(command.cases),
                       "workloads, separated by commas: texts of N tokens (lenN), log-normal "
@@ -124,8 +124,15 @@ Result<> bench(const BenchCommand& command) {
   NESO_TRY(const ModelSource source, find_model(command.model, process_environment()));
   const fs::path folder = model_folder(source);
   NESO_TRY(const Checkpoint checkpoint, open_checkpoint(folder));
+  std::string names = command.engines;
+  if (names.empty()) {
+    const bool has_onnx = !command.onnx_model.empty() || fs::exists(folder / "model.onnx");
+    names = has_onnx ? "cpu,onnx" : "cpu";
+    if (!has_onnx)
+      fmt::print(stderr, "no model.onnx: measuring our engine alone; name one with --onnx\n");
+  }
   std::vector<BenchEngine> engines;
-  for (const std::string& name : split(command.engines)) {
+  for (const std::string& name : split(names)) {
     NESO_TRY(auto engine, open_engine(name, command, folder, checkpoint));
     engines.push_back({name, std::move(engine)});
   }

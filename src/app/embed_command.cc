@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <deque>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include "app/command.h"
 #include "app/model_path.h"
 #include "app/progress.h"
+#include "app/termination.h"
 #include "app/text_reader.h"
 #include "app/vector_writer.h"
 #include "base/error.h"
@@ -243,7 +243,7 @@ Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& 
 }  // namespace
 
 int run_embed(std::string_view program, CommandWords words) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed output is an error of the write
+  write_errors_instead_of_signals();
   std::vector<const char*> long_words(words.begin(), words.end());
   for (const char*& word : long_words) {
     if (std::string_view(word) == "-m") word = "--model";

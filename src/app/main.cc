@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entry point: picks the subcommand. Called `tritonserver` (a link), neso is `neso serve`.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -63,7 +65,18 @@ int help(CommandWords words) {
   return 0;
 }
 
+// A standard descriptor that the caller closed would become a socket, and messages would be written
+// into it.
+void fill_standard_descriptors() {
+  int descriptor = 0;
+  do {
+    descriptor = open("/dev/null", O_RDWR);
+  } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  if (descriptor > STDERR_FILENO) close(descriptor);
+}
+
 int run(int argc, const char* const* argv) {
+  fill_standard_descriptors();
   const CommandWords words(argv + 1, argc > 0 ? static_cast<size_t>(argc - 1) : 0);
   if (argc > 0 && std::filesystem::path(argv[0]).filename() == "tritonserver")
     return run_serve(argv[0], words);

@@ -105,7 +105,9 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
     http.address = options.metrics_address;
     http.port = options.metrics_port;
     http.threads = 1;
-    auto started = net::HttpServer::start(http, triton::make_metrics_api(metrics));
+    auto started =
+        net::HttpServer::start(http, net::guard_loopback(options.metrics_address, foreign_host(),
+                                                         triton::make_metrics_api(metrics)));
     if (!started)
       return Error{started.error().code,
                    "failed to start Metrics service: " + triton_error(started.error())};
@@ -183,6 +185,7 @@ Result<> serve(const ServerOptions& options) {
         "failed to stop server: Internal - Exit timeout expired. Exiting immediately.");
   }
   (*repository)->stop();
+  log_info("All models are stopped.");
   return {};
 }
 
@@ -193,6 +196,10 @@ int run_serve(std::string_view program, CommandWords words) {
   const std::string_view synopsis = program == "neso serve" ? program : "tritonserver";
   const ServerCommand command =
       parse_server_options(program, synopsis, words, process_environment());
+  if (command.outcome == ParsedOptions::Outcome::Help && program == "neso serve") {
+    fmt::print("{}", command.text);
+    return 0;
+  }
   if (command.outcome != ParsedOptions::Outcome::Run) {
     fmt::print(stderr, "{}", command.text);
     return kExitFailure;

@@ -19,10 +19,15 @@ sigset_t termination_signals() {
 
 }  // namespace
 
+void write_errors_instead_of_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
 void block_termination_signals() {
   const sigset_t signals = termination_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  write_errors_instead_of_signals();
 }
 
 int wait_for_termination() {

@@ -8,6 +8,9 @@ namespace neso {
 // SIGPIPE: call it first thing in the program.
 void block_termination_signals();
 
+// A closed pipe and a file at its size limit are errors of the write, not the end of the process.
+void write_errors_instead_of_signals();
+
 // Waits for one of the two and returns its number.
 int wait_for_termination();
 

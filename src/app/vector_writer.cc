@@ -132,7 +132,9 @@ class NpyWriter final : public VectorWriter {
   Result<> copy_spool() {
     const std::string text = header();
     NESO_TRY_VOID(write_bytes(out_, text.data(), text.size()));
-    std::rewind(spool_);
+    if (std::fseek(spool_, 0, SEEK_SET) != 0) {
+      return internal_error("reading the temporary file failed: {}", std::strerror(errno));
+    }
     std::vector<char> buffer(size_t{1} << 16);
     while (const size_t size = std::fread(buffer.data(), 1, buffer.size(), spool_)) {
       NESO_TRY_VOID(write_bytes(out_, buffer.data(), size));

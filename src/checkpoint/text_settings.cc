@@ -144,7 +144,7 @@ Result<> read_prompt_settings(const Modules& modules, Checkpoint& checkpoint) {
   const size_t width = checkpoint.pooling.width(checkpoint.architecture.hidden);
   if (*dimensions == 0)
     return config->about("truncate_dim", invalid_argument("is 0; it must be at least 1"));
-  if (width == 0 || *dimensions < width) checkpoint.truncate_dim = *dimensions;
+  if (width == 0 || *dimensions < width) checkpoint.truncate_dim = dimensions;
   return {};
 }
 

@@ -68,6 +68,7 @@ Result<> check_backend(const Proto& config) {
 void fill_max_batch_size(Proto& config, int64_t default_max_batch_size) {
   config.set_max_batch_size(
       static_cast<int>(std::clamp<int64_t>(default_max_batch_size, 0, INT32_MAX)));
+  if (config.backend() != "onnxruntime") return;  // Triton's default of 4 is worth a word, ours not
   log_warning(
       "autofilled max_batch_size to {} for model '{}' since batching is supporrted but no "
       "max_batch_size is specified in model configuration. Must specify max_batch_size to utilize "

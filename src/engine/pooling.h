@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Token states to vectors, once for every host engine: pooling, truncation of dimensions, normalisation.
-// Formulas: sentence-transformers' Pooling module over unmasked tokens. Sums run in fp32 over ascending tokens with one
-// accumulator per column, so a vector's bits depend on its own tokens only.
+// Token states to vectors, once for every host engine: pooling, truncation of dimensions,
+// normalisation. Formulas: sentence-transformers' Pooling module over unmasked tokens. Sums run in
+// fp32 over ascending tokens with one accumulator per column, so a vector's bits depend on its own
+// tokens only.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +13,14 @@
 namespace neso {
 
 // states is [tokens, hidden] of one sequence (tokens >= 1), out is [spec.width(hidden)].
-void pool_sequence(std::span<const float> states, size_t hidden, const PoolingSpec& spec, std::span<float> out);
+void pool_sequence(std::span<const float> states, size_t hidden, const PoolingSpec& spec,
+                   std::span<float> out);
 
 // L2, in place: x / max(|x|, 1e-12), as torch's F.normalize.
 void normalize_l2(std::span<float> vector);
 
-// What is served of a pooled vector: its first `dimensions` values (0: all), normalised afterwards when asked to.
+// What is served of a pooled vector: its first `dimensions` values (0: all), normalised afterwards
+// when asked to.
 std::span<float> finish_vector(std::span<float> pooled, size_t dimensions, bool normalize);
 
 bool all_finite(std::span<const float> values);

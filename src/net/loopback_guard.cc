@@ -7,6 +7,8 @@
 namespace neso::net {
 namespace {
 
+constexpr std::string_view kLocalhost = "localhost";
+
 bool all_digits(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -43,7 +45,9 @@ bool is_loopback_authority(std::string_view authority) {
     if (!all_digits(host.substr(colon + 1))) return false;
     host = host.substr(0, colon);
   }
-  return host == "localhost" || host == "[::1]" || is_loopback_ipv4(host);
+  const bool named = std::equal(host.begin(), host.end(), kLocalhost.begin(), kLocalhost.end(),
+                                [](char a, char b) { return (a | 0x20) == b; });
+  return named || host == "[::1]" || is_loopback_ipv4(host);
 }
 
 HttpHandler guard_loopback(std::string_view bound_address, HttpResponse refusal,

@@ -18,8 +18,8 @@ int status_for(std::string_view bound, Headers headers) {
 }
 
 TEST(LoopbackGuard, KnowsThisMachinesNames) {
-  for (const char* name : {"localhost", "localhost:8000", "127.0.0.1", "127.0.0.1:1", "127.1.2.3",
-                           "[::1]", "[::1]:80"}) {
+  for (const char* name : {"localhost", "localhost:8000", "LocalHost", "127.0.0.1", "127.0.0.1:1",
+                           "127.1.2.3", "[::1]", "[::1]:80"}) {
     EXPECT_TRUE(is_loopback_authority(name)) << name;
   }
   for (const char* name :

@@ -116,7 +116,8 @@ Result<OutputSource> source_of(const OutputRules& rules, const ModelTensor& decl
     return wrong_type(rules.config, declared, "output", "TYPE_FP32");
   }
   const size_t rank = declared.dims.size() - std::min(rules.lead, declared.dims.size());
-  if (rank != 1 && rank != 2) {
+  const bool is_states = rank == 2 && declared.dims[rules.lead] == -1;
+  if (rank != 1 && !is_states) {
     return invalid_argument(
         "unable to load model '{}', output '{}' is declared with dims {}; an encoder answers "
         "vectors, "

@@ -64,7 +64,11 @@ bool is_encoder(const Loading& loading) {
 }
 
 Result<> load_tokenizer(Loading& loading) {
-  if (loading.files.tokenizer_json.empty()) return {};
+  if (loading.files.tokenizer_json.empty()) {
+    log_info("model '{}' has no tokenizer.json: it takes input_ids, but no text",
+             loading.source.name);
+    return {};
+  }
   NESO_TRY(loading.tokenizer, Tokenizer::load(loading.files.tokenizer_json));
   const size_t embeddings = loading.limits.vocabulary;
   if (embeddings != 0 && loading.tokenizer->vocabulary_size() > embeddings) {

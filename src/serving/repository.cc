@@ -206,6 +206,8 @@ struct Repository::State {
     current = std::move(published);
   }
 
+  // Of the repository's folders, for what clients are told.
+  std::vector<fs::path> folders = {};
   mutable Mutex mutex;
   std::shared_ptr<const Snapshot> current GUARDED_BY(mutex) = std::make_shared<const Snapshot>();
 };
@@ -216,6 +218,10 @@ Repository::~Repository() = default;
 Result<std::unique_ptr<Repository>> Repository::open(const RepositoryOptions& options,
                                                      MetricRegistry& metrics, const Clock& clock) {
   std::vector<fs::path> folders = options.folders;
+  for (fs::path& folder : folders) {  // "models/" is "models"
+    folder = folder.lexically_normal();
+    if (!folder.has_filename()) folder = folder.parent_path();
+  }
   std::ranges::sort(folders);
   const auto repeated = std::ranges::unique(folders);
   folders.erase(repeated.begin(), repeated.end());
@@ -231,6 +237,7 @@ Result<std::unique_ptr<Repository>> Repository::open(const RepositoryOptions& op
   NESO_TRY_VOID(loader.load_into(snapshot));
 
   std::unique_ptr<Repository> repository(new Repository());
+  repository->state_->folders = std::move(folders);
   repository->state_->publish(std::move(snapshot));
   return repository;
 }
@@ -276,19 +283,32 @@ std::vector<std::shared_ptr<Model>> Repository::models() const {
   return models;
 }
 
+// A reason without the places of the server's folders, which are none of a client's business.
+static std::string for_clients(std::string reason, const std::vector<fs::path>& folders) {
+  for (const fs::path& folder : folders) {
+    const std::string prefix = (folder / "").string();
+    for (size_t at = reason.find(prefix); at != std::string::npos; at = reason.find(prefix, at)) {
+      reason.erase(at, prefix.size());
+    }
+  }
+  return reason;
+}
+
 std::vector<IndexEntry> Repository::index() const {
   const auto snapshot = state_->snapshot();
   std::vector<IndexEntry> index;
   for (const auto& [name, entry] : *snapshot) {
     if (entry.versions.empty() && entry.reason != kNoVersion) {  // Triton leaves those out
-      index.push_back(
-          {.name = name, .version = {}, .state = "UNAVAILABLE", .reason = entry.reason});
+      index.push_back({.name = name,
+                       .version = {},
+                       .state = "UNAVAILABLE",
+                       .reason = for_clients(entry.reason, state_->folders)});
     }
     for (const auto& [number, version] : entry.versions) {
       index.push_back({.name = name,
                        .version = number,
                        .state = version.model ? "READY" : "UNAVAILABLE",
-                       .reason = version.reason});
+                       .reason = for_clients(version.reason, state_->folders)});
     }
   }
   return index;

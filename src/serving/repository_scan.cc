@@ -69,11 +69,20 @@ Result<FoundModels> scan_repositories(std::span<const fs::path> folders) {
       return internal_error("failed to stat file {}", folder.string());
     }
     NESO_TRY(const auto entries, list_folder(folder));
+    const size_t before = by_name.size();
     for (const FolderEntry& entry : entries) {
+      if (entry.name == "config.json" || entry.name == "model.onnx" ||
+          entry.name == "config.pbtxt") {
+        log_warning(
+            "'{}' holds a {}: it looks like a model's own folder; a repository is the folder "
+            "above its models, and they have a version folder: REPOSITORY/MODEL/1/",
+            folder.string(), entry.name);
+      }
       if (entry.is_folder && !entry.name.starts_with('.')) {
         by_name[entry.name].push_back(folder / entry.name);
       }
     }
+    if (by_name.size() == before) log_warning("no model folder in '{}'", folder.string());
   }
   FoundModels found;
   for (const auto& [name, places] : by_name) {

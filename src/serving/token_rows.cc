@@ -93,7 +93,9 @@ Result<SequenceWork> read_row(const TokenRows& rows, size_t row, const TokenLimi
       return invalid_argument(
           "row {} of input 'token_type_ids' has {} at position {}; the model's type ids are 0 to "
           "{}",
-          row, rows.types[at], column, static_cast<int64_t>(limits.type_vocabulary) - 1);
+          row, rows.types[at], column,
+          limits.type_vocabulary == 0 ? std::numeric_limits<int32_t>::max()
+                                      : static_cast<int64_t>(limits.type_vocabulary) - 1);
     }
     if (!in_range(rows.positions[at], limits.max_positions)) {
       return invalid_argument(

@@ -185,7 +185,11 @@ class Starting(unittest.TestCase):
         self.assert_fails(self.run_serve("--http-prot=8000", "--model-repository=x"), "--http-prot", "--http-port")
         self.assert_fails(self.run_serve("--http-port=70000", "--model-repository=x"), "http-port", "70000")
         self.assert_fails(self.run_serve(), "--model-repository must be specified")
-        self.assertEqual(self.run_serve("--help").returncode, 1)
+        help_text = subprocess.run([NESO.with_name("tritonserver"), "--help"], capture_output=True, text=True)
+        self.assertEqual((help_text.returncode, help_text.stdout), (1, ""))
+        help_text = self.run_serve("--help")
+        self.assertEqual((help_text.returncode, help_text.stderr), (0, ""))
+        self.assertIn("--model-repository", help_text.stdout)
 
     def test_repositories_that_are_none(self):
         self.assert_fails(self.run_serve("--model-repository=/no/such/folder"), "/no/such/folder")
@@ -217,6 +221,7 @@ class Starting(unittest.TestCase):
                 self.assertEqual(index["good"]["state"], "READY")
                 self.assertEqual(index["cut"]["state"], "UNAVAILABLE")
                 self.assertTrue(index["cut"]["reason"])
+                self.assertNotIn(str(repository.path), json.dumps(index))
             with Server(repository.path, "--exit-on-error=false") as server:
                 self.assertEqual(server.get("/v2/health/ready").status, 400)
                 self.assertEqual(server.get("/v2/health/live").status, 200)

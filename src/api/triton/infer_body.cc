@@ -178,7 +178,7 @@ Result<> InferBodyReader::request_parameter(const JsonScalar& value) {
       return invalid_argument(
           "parameter 'timeout' must be a whole number of microseconds, 0 or more");
     }
-    body_.timeout_us = static_cast<uint64_t>(*timeout);
+    // Like priority: only a queue policy of the model's config could give it an effect.
   } else if (key_ == "priority") {
     const auto* priority = std::get_if<int64_t>(&value);
     const bool fits =

@@ -37,7 +37,6 @@ struct BodyOutput {
 struct InferBody {
   std::string id;
   std::optional<bool> binary_data_output;
-  uint64_t timeout_us = 0;
   std::optional<std::vector<BodyInput>> inputs;
   std::vector<BodyOutput> outputs;
 };

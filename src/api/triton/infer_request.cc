@@ -150,7 +150,6 @@ Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> vers
   decoded.request.model = std::move(model);
   decoded.request.version = version;
   decoded.request.id = std::move(body.id);
-  decoded.request.timeout_us = body.timeout_us;
   decoded.request.gone = request.gone;
   std::string_view tail = parts.tail;
   for (BodyInput& input : *body.inputs) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/triton/status.h"
 
+#include <algorithm>
+
 #include "base/json_writer.h"
 
 namespace neso::triton {
@@ -25,9 +27,35 @@ int http_status(ErrorCode code) {
   return 500;
 }
 
+namespace {
+
+// The length of the UTF-8 character that starts the text, 0 when none does.
+size_t character_length(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80) return 1;
+  const size_t length = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : 2;
+  if (byte(0) < 0xC2 || byte(0) > 0xF4 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  return length;
+}
+
+std::string valid_utf8(std::string_view text) {
+  std::string valid;
+  while (!text.empty()) {
+    const size_t length = character_length(text);
+    valid += length == 0 ? "?" : text.substr(0, length);
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return valid;
+}
+
+}  // namespace
+
 std::string error_body(std::string_view sentence) {
   JsonWriter writer;
-  writer.begin_object().key("error").string(sentence).end_object();
+  writer.begin_object().key("error").string(valid_utf8(sentence)).end_object();
   return std::move(writer).text();
 }
 

@@ -24,6 +24,12 @@ TEST(TritonStatus, ErrorsAreOneJsonMember) {
   EXPECT_EQ(response.body, R"({"error":"no \"x\"\n"})");
 }
 
+TEST(TritonStatus, ASentenceWithBrokenUtf8IsStillJson) {
+  EXPECT_EQ(error_body("a\x80"
+                       "b \xC3\xBC \xF0\x9F\x98\x80 \xE2\x82"),
+            "{\"error\":\"a?b \xC3\xBC \xF0\x9F\x98\x80 ??\"}");
+}
+
 TEST(TritonStatus, AnOverloadTellsWhenToComeBack) {
   EXPECT_EQ(error_response(Error{ErrorCode::Overloaded, "full"}).headers.at(0).first,
             "Retry-After");

@@ -176,11 +176,10 @@ bool is_health_path(std::string_view path) {
 
 std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api) {
   std::vector<net::Route> routes;
-  const auto at_once = [&](std::string method, std::string pattern, auto answer) {
+  const auto at_once = [&](std::string method, std::string pattern, const auto& answer) {
     routes.push_back({std::move(method), std::move(pattern),
-                      [answer](HttpRequest request, const PathParameters& path, Respond respond) {
-                        respond(answer(request, path));
-                      }});
+                      [answer](const HttpRequest& request, const PathParameters& path,
+                               Respond respond) { respond(answer(request, path)); }});
   };
   at_once("GET", "/v2",
           [api](const HttpRequest&, const PathParameters&) { return api->server_metadata(); });
