@@ -75,7 +75,7 @@ struct PendingBatch {
 
 class EmbedRun {
  public:
-  EmbedRun(const EmbedCommand& command, std::vector<std::string> files,
+  EmbedRun(const EmbedCommand& command, const std::vector<std::string>& files,
            std::shared_ptr<Model> model, std::unique_ptr<VectorWriter> writer)
       : command_(command),
         reader_(files),

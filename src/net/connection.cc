@@ -82,8 +82,8 @@ class SocketConnection final : public Connection,
   }
   ~SocketConnection() override { close(); }
 
-  void start(Refusal refusal) {
-    if (refusal) refuse(std::move(refusal));
+  void start(const Refusal& refusal) {
+    if (refusal) refuse(refusal);
     proceed();
   }
 
@@ -108,7 +108,7 @@ class SocketConnection final : public Connection,
   void take_input(std::string_view fresh);
   size_t parse(std::string_view bytes);
   void dispatch(ParsedRequest parsed);
-  void refuse(Refusal refusal);
+  void refuse(const Refusal& refusal);
   HttpResponse own_answer(const Refusal& refusal);
   bool flush();
   void finish();
@@ -269,7 +269,7 @@ void SocketConnection::dispatch(ParsedRequest parsed) {
   server_.handler(std::move(parsed.request), std::move(respond));
 }
 
-void SocketConnection::refuse(Refusal refusal) {
+void SocketConnection::refuse(const Refusal& refusal) {
   refused_ = true;
   server_.refusals.note(server_.options.name, peer_, refusal);
   server_.activity.request_begun();
@@ -461,7 +461,7 @@ AcceptedSocket::~AcceptedSocket() {
 }
 
 void open_connection(ServerState& server, IoThread& thread, AcceptedSocket socket,
-                     Refusal refusal) {
+                     const Refusal& refusal) {
   std::shared_ptr<SocketConnection> connection;
   try {
     connection = std::make_shared<SocketConnection>(server, thread, socket);
@@ -473,7 +473,7 @@ void open_connection(ServerState& server, IoThread& thread, AcceptedSocket socke
     return;
   }
   socket.release();
-  connection->start(std::move(refusal));
+  connection->start(refusal);
 }
 
 }  // namespace neso::net

@@ -61,6 +61,7 @@ class AcceptedSocket {
 
 // Serves the socket; with a refusal, answers with that and closes. Called on `thread`. The caller
 // has counted the connection, in the server's activity and the thread's load.
-void open_connection(ServerState& server, IoThread& thread, AcceptedSocket socket, Refusal refusal);
+void open_connection(ServerState& server, IoThread& thread, AcceptedSocket socket,
+                     const Refusal& refusal);
 
 }  // namespace neso::net

@@ -27,7 +27,8 @@ constexpr const char* kHowToGet =
 
 using GetApiBase = const OrtApiBase* (*)();
 
-// What the library has to say.
+// What the library has to say; the six parameters are its own.
+// NOLINTNEXTLINE(readability-function-size)
 void log_from_library(void*, OrtLoggingLevel severity, const char*, const char*, const char* where,
                       const char* text) {
   const std::string message = clean_ort_message(text);
