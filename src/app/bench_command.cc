@@ -46,7 +46,8 @@ OptionTable option_table(BenchCommand& command) {
                      {"engine", text_value(command.engines),
                       "engines to compare, separated by commas: cpu (ours), onnx (ONNX Runtime); "
                       "ratios are to the last. Unset: cpu, and onnx when there is a model.onnx"},
-                     {"precision", text_value(command.precision), "precision of our engine: fp32"},
+                     {"precision", text_value(command.precision),
+                      "precisions of our engine to compare, separated by commas: fp32, bf16, int8"},
                      {"cases", text_value(command.cases),
                       "workloads, separated by commas: texts of N tokens (lenN), log-normal "
                       "lengths (mixed), one "
@@ -74,37 +75,63 @@ std::vector<std::string> split(const std::string& list) {
   return words;
 }
 
-Result<std::unique_ptr<Engine>> open_engine(const std::string& name, const BenchCommand& command,
-                                            const fs::path& folder, const Checkpoint& checkpoint) {
-  if (name == "cpu") {
-    NESO_TRY(auto weights, load_cpu_weights(checkpoint, Precision::Fp32));
-    return make_cpu_engine(std::move(weights),
-                           {.precision = Precision::Fp32, .threads = command.threads});
+Result<BenchEngine> open_cpu(const BenchCommand& command, const Checkpoint& checkpoint,
+                             const std::string& precision_name) {
+  NESO_TRY(const Precision precision, parse_precision(precision_name));
+  NESO_TRY(auto weights, load_cpu_weights(checkpoint, precision));
+  NESO_TRY(auto engine, make_cpu_engine(std::move(weights), {.threads = command.threads}));
+  return BenchEngine{"cpu", precision_name, std::move(engine)};
+}
+
+Result<BenchEngine> open_onnx(const BenchCommand& command, const fs::path& folder,
+                              const Checkpoint& checkpoint) {
+  const fs::path model = command.onnx_model.empty() ? folder / "model.onnx" : command.onnx_model;
+  NESO_TRY(auto runtime, open_onnx_runtime(command.onnx_library));
+  OnnxOptions options;
+  options.intra_op_threads = static_cast<int>(command.threads);
+  options.pad_token_id = checkpoint.pad_token_id;
+  NESO_TRY(auto engine, open_onnx_engine(std::move(runtime), model, options));
+  return BenchEngine{"onnx", "as exported", std::move(engine)};
+}
+
+Result<std::vector<BenchEngine>> open_engines(const BenchCommand& command, const fs::path& folder,
+                                              const Checkpoint& checkpoint) {
+  std::string names = command.engines;
+  if (names.empty()) {
+    const bool has_onnx = !command.onnx_model.empty() || fs::exists(folder / "model.onnx");
+    names = has_onnx ? "cpu,onnx" : "cpu";
+    if (!has_onnx)
+      fmt::print(stderr, "no model.onnx: measuring our engine alone; name one with --onnx\n");
   }
-  if (name == "onnx") {
-    const fs::path model = command.onnx_model.empty() ? folder / "model.onnx" : command.onnx_model;
-    NESO_TRY(auto runtime, open_onnx_runtime(command.onnx_library));
-    OnnxOptions options;
-    options.intra_op_threads = static_cast<int>(command.threads);
-    options.pad_token_id = checkpoint.pad_token_id;
-    return open_onnx_engine(std::move(runtime), model, options);
+  std::vector<BenchEngine> engines;
+  for (const std::string& name : split(names)) {
+    if (name == "cpu") {
+      for (const std::string& precision : split(command.precision)) {
+        NESO_TRY(engines.emplace_back(), open_cpu(command, checkpoint, precision));
+      }
+    } else if (name == "onnx") {
+      NESO_TRY(engines.emplace_back(), open_onnx(command, folder, checkpoint));
+    } else {
+      return invalid_argument("there is no engine '{}'; choose from cpu, onnx", name);
+    }
   }
-  return invalid_argument("there is no engine '{}'; choose from cpu, onnx", name);
+  if (engines.empty()) return invalid_argument("--engine names no engine; choose from cpu, onnx");
+  return engines;
 }
 
 void print_figures(const BenchCommand& command, const std::string& case_name,
                    const BenchFigures& figures, double cosine) {
   if (!command.json) {
-    fmt::print("{:<8} {:<6} {:>12.0f} {:>12.1f} {:>10.3f} {:>10.3f} {:>8.2f} {:>10.7f}\n",
-               case_name, figures.engine, figures.tokens_per_s, figures.texts_per_s, figures.ms_p50,
-               figures.ms_p99, figures.ratio, cosine);
+    fmt::print("{:<8} {:<6} {:<11} {:>12.0f} {:>12.1f} {:>10.3f} {:>10.3f} {:>8.2f} {:>10.7f}\n",
+               case_name, figures.engine, figures.precision, figures.tokens_per_s,
+               figures.texts_per_s, figures.ms_p50, figures.ms_p99, figures.ratio, cosine);
     return;
   }
   JsonWriter writer;
   writer.begin_object();
   writer.key("case").string(case_name);
   writer.key("engine").string(figures.engine);
-  writer.key("precision").string(command.precision);
+  writer.key("precision").string(figures.precision);
   writer.key("tokens_per_s").number(figures.tokens_per_s);
   writer.key("texts_per_s").number(figures.texts_per_s);
   writer.key("ms_p50").number(figures.ms_p50);
@@ -118,31 +145,15 @@ void print_figures(const BenchCommand& command, const std::string& case_name,
 }
 
 Result<> bench(const BenchCommand& command) {
-  if (command.precision != "fp32") {
-    return invalid_argument("there is no precision '{}'; choose from fp32", command.precision);
-  }
   NESO_TRY(const ModelSource source, find_model(command.model, process_environment()));
   const fs::path folder = model_folder(source);
   NESO_TRY(const Checkpoint checkpoint, open_checkpoint(folder));
-  std::string names = command.engines;
-  if (names.empty()) {
-    const bool has_onnx = !command.onnx_model.empty() || fs::exists(folder / "model.onnx");
-    names = has_onnx ? "cpu,onnx" : "cpu";
-    if (!has_onnx)
-      fmt::print(stderr, "no model.onnx: measuring our engine alone; name one with --onnx\n");
-  }
-  std::vector<BenchEngine> engines;
-  for (const std::string& name : split(names)) {
-    NESO_TRY(auto engine, open_engine(name, command, folder, checkpoint));
-    engines.push_back({name, std::move(engine)});
-  }
-  if (engines.empty()) return invalid_argument("--engine names no engine; choose from cpu, onnx");
-
+  NESO_TRY(std::vector<BenchEngine> engines, open_engines(command, folder, checkpoint));
   const BenchLimits limits{checkpoint.architecture.vocabulary,
                            checkpoint.architecture.max_positions};
   if (!command.json) {
-    fmt::print("{:<8} {:<6} {:>12} {:>12} {:>10} {:>10} {:>8} {:>10}\n", "case", "engine",
-               "tokens/s", "texts/s", "ms p50", "ms p99", "ratio", "min cosine");
+    fmt::print("{:<8} {:<6} {:<11} {:>12} {:>12} {:>10} {:>10} {:>8} {:>10}\n", "case", "engine",
+               "precision", "tokens/s", "texts/s", "ms p50", "ms p99", "ratio", "min cosine");
   }
   for (const std::string& name : split(command.cases)) {
     NESO_TRY(const BenchCase workload, make_bench_case(name, limits));

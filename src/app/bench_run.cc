@@ -79,6 +79,7 @@ Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
   for (size_t i = 0; i < engines.size(); ++i) {
     figures.push_back(sum_up(workload, timings[i], timings.back()));
     figures.back().engine = engines[i].label;
+    figures.back().precision = engines[i].precision;
   }
   return figures;
 }

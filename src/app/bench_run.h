@@ -15,7 +15,8 @@
 namespace neso {
 
 struct BenchEngine {
-  std::string label;  // "cpu", "onnx"
+  std::string label;      // "cpu", "onnx"
+  std::string precision;  // "fp32", ...
   std::unique_ptr<Engine> engine;
 };
 
@@ -26,6 +27,7 @@ struct BenchOptions {
 
 struct BenchFigures {
   std::string engine;
+  std::string precision;
   size_t rounds = 0;
   double tokens_per_s = 0;  // median round
   double texts_per_s = 0;

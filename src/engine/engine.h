@@ -17,8 +17,10 @@
 
 namespace neso {
 
-enum class Precision { Fp32 };
-std::string_view to_string(Precision precision);  // "fp32"
+enum class Precision { Fp32, Bf16, Int8 };
+std::string_view to_string(Precision precision);  // "fp32", "bf16", "int8"
+// Refuses other names with the list.
+Result<Precision> parse_precision(std::string_view name);
 
 // An input or output of a model as the graph declares it: -1 for what varies, batch dimension
 // included.

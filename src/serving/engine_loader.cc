@@ -55,7 +55,7 @@ Result<OpenedEngine> open_cpu(const ModelFiles& files) {
   opened.make = [weights](size_t count) {
     // 0 is the engine's own idea of all cores, which knows of affinity and quotas.
     const size_t threads = count == 1 ? 0 : std::max<size_t>(1, cores() / count);
-    return make_cpu_engine(weights, {.precision = Precision::Fp32, .threads = threads});
+    return make_cpu_engine(weights, {.threads = threads});
   };
   NESO_TRY(const auto first, opened.make(cores()));
   opened.info = first->info();

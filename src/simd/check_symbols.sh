@@ -14,7 +14,7 @@ for object in "$@"; do
     exit 1
   fi
 done
-if [ "$seen" -lt 3 ]; then
-  echo "expected 3 object files of kernels, got $seen"
+if [ "$seen" -lt 5 ]; then
+  echo "expected 5 object files of kernels, got $seen"
   exit 1
 fi

@@ -11,6 +11,10 @@ std::string_view to_string(Isa isa) {
       return "avx2";
     case Isa::Avx512:
       return "avx512";
+    case Isa::Avx512Vnni:
+      return "avx512_vnni";
+    case Isa::Avx512Bf16:
+      return "avx512_bf16";
   }
   return "unknown";
 }
@@ -19,13 +23,16 @@ std::vector<Isa> supported_isas() {
   std::vector<Isa> isas = {Isa::Generic};
 #if defined(__x86_64__)
   // The builtins also ask whether the operating system saves the registers.
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    isas.push_back(Isa::Avx2);
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
-      isas.push_back(Isa::Avx512);
-    }
-  }
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512bw");
+  const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+  const bool bf16 = vnni && __builtin_cpu_supports("avx512bf16");
+  if (avx2) isas.push_back(Isa::Avx2);
+  if (avx512) isas.push_back(Isa::Avx512);
+  if (vnni) isas.push_back(Isa::Avx512Vnni);
+  if (bf16) isas.push_back(Isa::Avx512Bf16);
 #endif
   return isas;
 }

@@ -9,7 +9,7 @@
 
 namespace neso {
 
-std::string_view to_string(Isa isa);  // "generic", "avx2", "avx512"
+std::string_view to_string(Isa isa);  // "generic", "avx2", "avx512", ...
 
 // Those that this build has kernels for and that both CPU and operating system support. Never
 // empty, ascending.

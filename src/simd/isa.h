@@ -6,6 +6,6 @@
 namespace neso {
 
 // Ascending: each one implies those before it.
-enum class Isa { Generic, Avx2, Avx512 };
+enum class Isa { Generic, Avx2, Avx512, Avx512Vnni, Avx512Bf16 };
 
 }  // namespace neso

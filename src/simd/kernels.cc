@@ -6,13 +6,20 @@
 namespace neso {
 
 const KernelTable& kernel_table(Isa isa) {
+  switch (isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::Avx512) return kAvx512Kernels;
-  if (isa == Isa::Avx2) return kAvx2Kernels;
-#else
-  static_cast<void>(isa);
+    case Isa::Avx2:
+      return kAvx2Kernels;
+    case Isa::Avx512:
+      return kAvx512Kernels;
+    case Isa::Avx512Vnni:
+      return kAvx512VnniKernels;
+    case Isa::Avx512Bf16:
+      return kAvx512Bf16Kernels;
 #endif
-  return kGenericKernels;
+    default:
+      return kGenericKernels;
+  }
 }
 
 }  // namespace neso

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "simd/isa.h"
 
@@ -20,19 +21,50 @@ constexpr size_t padded(size_t columns) {
 
 enum class Epilogue { None, GeluErf, GeluTanh, Relu, Silu };
 
-// out = epilogue(a * b + bias) + residual, where b is [k, n], packed in panels (simd/panels.h).
-struct Product {
-  const float* a = nullptr;  // [rows, k]
-  size_t lda = 0;
-  size_t rows = 0;
-  const float* panels = nullptr;
+// What a product multiplies. Sums are fp32, of Int8 exact 32-bit integers.
+enum class Format { F32, Bf16, Int8 };
+
+// Values of k that stand in one 32-bit unit of an operand.
+constexpr size_t unit_values(Format format) {
+  return format == Format::F32 ? 1 : format == Format::Bf16 ? 2 : 4;
+}
+
+using Bf16 = uint16_t;  // the upper half of a float's bits
+
+// How a row of u8 is read: value = scale * (byte - zero).
+struct RowScale {
+  float scale = 0;
+  int32_t zero = 0;  // 0 .. 255
+};
+
+// The right-hand side [k, n] of a product, in panels (simd/panels.h) of values of its format.
+struct Panels {
+  Format format = Format::F32;
+  const void* data = nullptr;
   size_t k = 0;  // 1 or more
   size_t n = 0;
-  const float* bias = nullptr;      // [padded(n)], zeros behind n
-  const float* residual = nullptr;  // [rows, padded(n)] with ldo, or null
-  float* out = nullptr;             // [rows, padded(n)]; not one of the inputs
+  // Int8 only, of a column of s8, both [padded(n)]: value = scale * byte; the sum of its bytes.
+  const float* scales = nullptr;
+  const int32_t* sums = nullptr;
+};
+
+// out = epilogue(a b + bias) * row_factors + residual. When gated, each panel of b holds as many
+// columns of gates behind its columns of values, and out = values * epilogue(gates) ..., half as
+// wide.
+struct Product {
+  const void* a = nullptr;             // [rows, k] of b's format (u8 for Int8), whole units per row
+  size_t lda = 0;                      // in values, a multiple of a unit
+  const RowScale* a_scales = nullptr;  // Int8 only, [rows]
+  size_t rows = 0;
+  Panels b;
+  const float* bias = nullptr;         // [padded(n)], zeros behind n; null: zeros
+  const float* row_factors = nullptr;  // [rows], or null
+  const float* residual = nullptr;     // [rows, padded(n)] with ldo, or null
+  float* out = nullptr;                // [rows, padded(n)]; not one of the inputs
+  Bf16* out_bf16 = nullptr;            // instead of out
   size_t ldo = 0;
   Epilogue epilogue = Epilogue::None;
+  bool gated = false;
 };
 
 // out = (in - mean) / sqrt(variance + epsilon) * scale + shift, per row of n.
@@ -47,15 +79,32 @@ struct LayerNorm {
   float epsilon = 0;
 };
 
-// In place, per row of n: x = exp(factor * (x - max)); the sum's inverse goes to inverse_sums
-// instead of into x.
+// Per row of n: x = exp(factor * (x - max)); the inverse of the sum goes to inverse_sums instead of
+// into x.
 struct Softmax {
   float* x = nullptr;  // [rows, padded(n)]
+  // Null: in place. Else the values go here, rounded (the sum's are not), with zeros up to
+  // padded(n); rows are 2 * ld apart, so that it may be x's own memory.
+  Bf16* out_bf16 = nullptr;
   size_t ld = 0;
   size_t rows = 0;
   size_t n = 0;
   float factor = 1;               // above 0
   float* inverse_sums = nullptr;  // [rows]
+};
+
+// Rows of n for the left-hand side of a product: rounded to bf16, or bytes with a scale and zero of
+// their own per row (performance notes: u8, asymmetric, zero exact). Exactly one input, one output.
+struct Convert {
+  const float* in = nullptr;  // [rows, padded(n)]
+  const Bf16* in_bf16 = nullptr;
+  size_t ldi = 0;
+  size_t rows = 0;
+  size_t n = 0;
+  Bf16* out_bf16 = nullptr;     // [rows, padded(n)]
+  uint8_t* out_int8 = nullptr;  // [rows, padded(n)]
+  size_t ldo = 0;
+  RowScale* scales = nullptr;  // [rows], with out_int8
 };
 
 struct KernelTable {
@@ -64,6 +113,7 @@ struct KernelTable {
   void (*product)(const Product&);
   void (*layer_norm)(const LayerNorm&);
   void (*softmax)(const Softmax&);
+  void (*convert)(const Convert&);
 };
 
 // The process must run on a CPU that supports `isa` (simd/cpu.h).

@@ -11,11 +11,10 @@
 #include "simd/cpu.h"
 #include "simd/kernels.h"
 #include "simd/panels.h"
+#include "simd/test_operands.h"
 
 namespace neso {
 namespace {
-
-using Floats = std::vector<float>;
 
 Floats normal_floats(size_t count, uint32_t seed) {
   std::mt19937 generator(seed);
@@ -67,16 +66,14 @@ TEST_P(OneDnnOracle, AgreesOnTheProductsOfRealModels) {
     const Floats bias = normal_floats(n, 3);
     const Floats theirs = onednn_product(rows, k, n, a, b, bias);
 
-    Floats panels(PanelShape{k, n, kernels.panel_width}.floats());
+    Floats panels(PanelShape{k, n, kernels.panel_width}.size());
     pack_transposed(PanelShape{k, n, kernels.panel_width}, b.data(), k, panels.data());
     Floats ours(rows * n);
     Product product;
     product.a = a.data();
     product.lda = k;
     product.rows = rows;
-    product.panels = panels.data();
-    product.k = k;
-    product.n = n;
+    product.b = {Format::F32, panels.data(), k, n};
     product.bias = bias.data();
     product.out = ours.data();
     product.ldo = n;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cpu/attention.h"
 
-#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/check.h"
 #include "simd/panels.h"
@@ -17,16 +17,14 @@ struct ScratchSizes {
   size_t scores;
   size_t weighted;
   size_t inverse_sums;
-  size_t zeros;
 
   ScratchSizes(const AttentionShape& shape, size_t longest)
-      : keys(shape.head_size * padded(longest)),
-        values(longest * padded(shape.head_size)),
+      : keys(padded(units_of(shape.format, shape.head_size) * padded(longest))),
+        values(units_of(shape.format, longest) * padded(shape.head_size)),
         scores(kQueryRows * padded(longest)),
         weighted(kQueryRows * padded(shape.head_size)),
-        inverse_sums(kQueryRows),
-        zeros(padded(std::max(longest, shape.head_size))) {}
-  size_t total() const { return padded(keys) + values + scores + weighted + inverse_sums + zeros; }
+        inverse_sums(kQueryRows) {}
+  size_t total() const { return keys + values + scores + weighted + inverse_sums; }
 };
 
 }  // namespace
@@ -41,67 +39,79 @@ Attention::Attention(const KernelTable& kernels, const AttentionShape& shape, si
   const ScratchSizes sizes(shape, longest);
   NESO_CHECK(scratch.size() >= sizes.total());
   keys_ = scratch.data();
-  values_ = keys_ + padded(sizes.keys);
+  values_ = keys_ + sizes.keys;
   scores_ = values_ + sizes.values;
   weighted_ = scores_ + sizes.scores;
   inverse_sums_ = weighted_ + sizes.weighted;
-  zeros_ = inverse_sums_ + sizes.inverse_sums;
-  std::fill_n(zeros_, sizes.zeros, 0.0F);
 }
 
-void Attention::select(const float* qkv, size_t ld, size_t tokens, size_t head) {
-  qkv_ = qkv;
-  ld_ = ld;
+void Attention::select(const Activations& qkv, size_t tokens, size_t head) {
+  qkv_ = qkv.at(0, head * shape_.head_size);
   tokens_ = tokens;
   head_ = head;
-  const float* keys = qkv + shape_.hidden + head * shape_.head_size;
-  const float* values = keys + shape_.hidden;
-  pack_transposed(PanelShape{shape_.head_size, tokens, kernels_.panel_width}, keys, ld, keys_);
-  pack_rows(PanelShape{tokens, shape_.head_size, kernels_.panel_width}, values, ld, values_);
+  const Activations keys = qkv_.at(0, shape_.hidden);
+  const Activations values = qkv_.at(0, 2 * shape_.hidden);
+  const size_t per_unit = unit_values(shape_.format);
+  const size_t width = kernels_.panel_width;
+  pack_transposed({units_of(shape_.format, shape_.head_size), tokens, width}, keys.data(),
+                  keys.ld / per_unit, keys_);
+  const PanelShape value_shape{units_of(shape_.format, tokens), shape_.head_size, width};
+  if (values.f32 != nullptr) {
+    pack_rows(value_shape, values.f32, values.ld, values_);
+  } else {
+    pack_rows(value_shape, values.bf16, values.ld, tokens, reinterpret_cast<uint32_t*>(values_));
+  }
 }
 
-void Attention::attend(size_t first, size_t rows, float* context, size_t ld) {
+void Attention::attend(size_t first, size_t rows, const Activations& context) {
+  const bool bf16 = shape_.format == Format::Bf16;
   const size_t head_size = shape_.head_size;
+  const size_t score_row = padded(tokens_);
   Product scores;
-  scores.a = qkv_ + first * ld_ + head_ * head_size;
-  scores.lda = ld_;
+  scores.a = qkv_.at(first).data();
+  scores.lda = qkv_.ld;
   scores.rows = rows;
-  scores.panels = keys_;
-  scores.k = head_size;
-  scores.n = tokens_;
-  scores.bias = zeros_;
+  scores.b = {shape_.format, keys_, head_size, tokens_};
   scores.out = scores_;
-  scores.ldo = padded(tokens_);
+  scores.ldo = score_row;
   kernels_.product(scores);
 
   Softmax softmax;
   softmax.x = scores_;
-  softmax.ld = scores.ldo;
+  softmax.out_bf16 = bf16 ? reinterpret_cast<Bf16*>(scores_) : nullptr;
+  softmax.ld = score_row;
   softmax.rows = rows;
   softmax.n = tokens_;
   softmax.factor = 1.0F / std::sqrt(static_cast<float>(head_size));
   softmax.inverse_sums = inverse_sums_;
   kernels_.softmax(softmax);
 
+  // Dividing here, once per output, is cheaper than dividing the weights.
   Product weighted;
   weighted.a = scores_;
-  weighted.lda = scores.ldo;
+  weighted.lda = bf16 ? 2 * score_row : score_row;
   weighted.rows = rows;
-  weighted.panels = values_;
-  weighted.k = tokens_;
-  weighted.n = head_size;
-  weighted.bias = zeros_;
-  weighted.out = weighted_;
+  weighted.b = {shape_.format, values_, tokens_, head_size};
+  weighted.row_factors = inverse_sums_;
+  const Activations out = context.at(first, head_ * head_size);
+  if (padded(head_size) == head_size) {
+    weighted.out = out.f32;
+    weighted.out_bf16 = out.bf16;
+    weighted.ldo = out.ld;
+    kernels_.product(weighted);
+    return;
+  }
+  // Whole vectors would reach into the next head's columns.
+  weighted.out = bf16 ? nullptr : weighted_;
+  weighted.out_bf16 = bf16 ? reinterpret_cast<Bf16*>(weighted_) : nullptr;
   weighted.ldo = padded(head_size);
   kernels_.product(weighted);
-
-  // Dividing here, once per output, is cheaper than dividing the weights, and the head's columns
-  // need not be padded.
   for (size_t r = 0; r < rows; ++r) {
-    const float* in = weighted_ + r * weighted.ldo;
-    float* out = context + (first + r) * ld + head_ * head_size;
-    const float factor = inverse_sums_[r];
-    for (size_t c = 0; c < head_size; ++c) out[c] = in[c] * factor;
+    if (bf16) {
+      std::memcpy(out.at(r).bf16, weighted.out_bf16 + r * weighted.ldo, head_size * sizeof(Bf16));
+    } else {
+      std::memcpy(out.at(r).f32, weighted.out + r * weighted.ldo, head_size * sizeof(float));
+    }
   }
 }
 

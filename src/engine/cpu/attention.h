@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention of one head over one sequence, in blocks of query rows: scores of a block against all
 // keys, softmax, weighted values. Memory grows with the sequence, not with its square; a row's bits
-// depend on its sequence alone.
+// depend on its sequence alone. Products in fp32 or bf16, everything else in fp32.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
+#include "engine/cpu/activations.h"
 #include "simd/kernels.h"
 
 namespace neso {
@@ -17,7 +19,8 @@ inline constexpr size_t kQueryRows = 48;
 
 struct AttentionShape {
   size_t hidden = 0;
-  size_t head_size = 0;
+  size_t head_size = 0;         // even for bf16
+  Format format = Format::F32;  // of the activations and products
 };
 
 class Attention {
@@ -29,14 +32,13 @@ class Attention {
   Attention(const KernelTable& kernels, const AttentionShape& shape, size_t longest,
             std::span<float> scratch);
 
-  // Packs keys and values of one head. qkv is [tokens, 3 hidden] of the sequence with leading
-  // dimension ld, and must stay until the last attend().
-  void select(const float* qkv, size_t ld, size_t tokens, size_t head);
+  // Packs keys and values of one head. qkv is [tokens, 3 hidden] of the sequence, and must stay
+  // until the last attend().
+  void select(const Activations& qkv, size_t tokens, size_t head);
 
   // Rows first .. first + rows (at most kQueryRows) of the selected sequence and head. `context` is
-  // [tokens, hidden] of the sequence with leading dimension ld; only the head's columns are
-  // written.
-  void attend(size_t first, size_t rows, float* context, size_t ld);
+  // [tokens, hidden] of the sequence; only the head's columns are written.
+  void attend(size_t first, size_t rows, const Activations& context);
 
  private:
   const KernelTable& kernels_;
@@ -46,9 +48,7 @@ class Attention {
   float* scores_;
   float* weighted_;
   float* inverse_sums_;
-  float* zeros_;
-  const float* qkv_ = nullptr;
-  size_t ld_ = 0;
+  Activations qkv_;
   size_t tokens_ = 0;
   size_t head_ = 0;
 };

@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "engine/cpu/test_bert.h"
+#include "engine/cpu/weight_rows.h"
 #include "simd/cpu.h"
 
 namespace neso {
@@ -16,27 +18,47 @@ namespace {
 
 using Floats = std::vector<float>;
 
-Floats random_qkv(size_t tokens, size_t hidden) {
-  Floats qkv(tokens * padded(3 * hidden));
-  for (size_t i = 0; i < qkv.size(); ++i) {
-    qkv[i] = static_cast<float>(mix_bits(static_cast<uint32_t>(i)) >> 8) / 4194304.0F - 2;
+// [tokens, 3 hidden] in the format of a shape, and what it holds.
+struct TestQkv {
+  Floats values;
+  std::vector<Bf16> halves;
+  Activations rows;
+
+  TestQkv(size_t tokens, const AttentionShape& shape) : values(tokens * padded(3 * shape.hidden)) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<float>(mix_bits(static_cast<uint32_t>(i)) >> 8) / 4194304.0F - 2;
+    }
+    rows.ld = padded(3 * shape.hidden);
+    if (shape.format == Format::F32) {
+      rows.f32 = values.data();
+      return;
+    }
+    for (float& value : values) {
+      halves.push_back(to_bf16(value));
+      value = std::bit_cast<float>(static_cast<uint32_t>(halves.back()) << 16U);
+    }
+    rows.bf16 = halves.data();
   }
-  return qkv;
-}
+};
 
 // All heads of one sequence, in scratch memory that holds NaN.
-Floats attend(Isa isa, const AttentionShape& shape, const Floats& qkv, size_t tokens,
+Floats attend(Isa isa, const AttentionShape& shape, const TestQkv& qkv, size_t tokens,
               size_t longest) {
   Floats scratch(Attention::scratch_floats(shape, longest), NAN);
   Attention attention(kernel_table(isa), shape, longest, scratch);
   Floats context(tokens * padded(shape.hidden), NAN);
+  std::vector<Bf16> halves(context.size());
+  Activations out{nullptr, nullptr, padded(shape.hidden)};
+  if (shape.format == Format::F32) out.f32 = context.data();
+  if (shape.format == Format::Bf16) out.bf16 = halves.data();
   for (size_t head = 0; head < shape.hidden / shape.head_size; ++head) {
-    attention.select(qkv.data(), padded(3 * shape.hidden), tokens, head);
+    attention.select(qkv.rows, tokens, head);
     for (size_t first = 0; first < tokens; first += kQueryRows) {
-      attention.attend(first, std::min(kQueryRows, tokens - first), context.data(),
-                       padded(shape.hidden));
+      attention.attend(first, std::min(kQueryRows, tokens - first), out);
     }
   }
+  for (size_t i = 0; i < halves.size() && out.bf16 != nullptr; ++i)
+    context[i] = std::bit_cast<float>(static_cast<uint32_t>(halves[i]) << 16U);
   return context;
 }
 
@@ -63,14 +85,18 @@ class AttentionOn : public testing::TestWithParam<Isa> {};
 
 TEST_P(AttentionOn, AgreesWithDoublesForOddHeadsAndLengths) {
   for (const AttentionShape shape :
-       {AttentionShape{36, 12}, AttentionShape{64, 64}, AttentionShape{140, 70}}) {
+       {AttentionShape{36, 12, Format::F32}, AttentionShape{64, 64, Format::F32},
+        AttentionShape{140, 70, Format::F32}, AttentionShape{36, 12, Format::Bf16},
+        AttentionShape{64, 64, Format::Bf16}, AttentionShape{140, 70, Format::Bf16}}) {
+    // Weights rounded to bf16 before they meet values up to 2, and the result rounded again.
+    const double bound = shape.format == Format::F32 ? 5e-6 : 2 * 0x1p-8;
     for (const size_t tokens : {1, 2, 15, 16, 17, 47, 48, 49, 65, 700}) {
-      const Floats qkv = random_qkv(tokens, shape.hidden);
+      const TestQkv qkv(tokens, shape);
       const Floats context = attend(GetParam(), shape, qkv, tokens, tokens);
       for (size_t row = 0; row < tokens; row += 1 + tokens / 9) {
         for (size_t column = 0; column < shape.hidden; ++column) {
           ASSERT_NEAR(context[row * padded(shape.hidden) + column],
-                      exact(shape, qkv, tokens, row, column), 5e-6)
+                      exact(shape, qkv.values, tokens, row, column), bound)
               << "hidden " << shape.hidden << ", tokens " << tokens << ", row " << row
               << ", column " << column;
         }
@@ -80,17 +106,19 @@ TEST_P(AttentionOn, AgreesWithDoublesForOddHeadsAndLengths) {
 }
 
 TEST_P(AttentionOn, BitsDoNotDependOnTheRoomForLongerSequences) {
-  const AttentionShape shape{36, 12};
-  const Floats qkv = random_qkv(33, 36);
-  const Floats tight = attend(GetParam(), shape, qkv, 33, 33);
-  const Floats roomy = attend(GetParam(), shape, qkv, 33, 512);
-  for (size_t row = 0; row < 33; ++row) {
-    EXPECT_EQ(std::memcmp(&tight[row * 48], &roomy[row * 48], 36 * sizeof(float)), 0);
+  for (const Format format : {Format::F32, Format::Bf16}) {
+    const AttentionShape shape{36, 12, format};
+    const TestQkv qkv(33, shape);
+    const Floats tight = attend(GetParam(), shape, qkv, 33, 33);
+    const Floats roomy = attend(GetParam(), shape, qkv, 33, 512);
+    for (size_t row = 0; row < 33; ++row) {
+      EXPECT_EQ(std::memcmp(&tight[row * 48], &roomy[row * 48], 36 * sizeof(float)), 0);
+    }
   }
 }
 
 TEST(Attention, MemoryGrowsWithTheLengthNotItsSquare) {
-  const AttentionShape shape{384, 32};
+  const AttentionShape shape{384, 32, Format::F32};
   EXPECT_LT(Attention::scratch_floats(shape, 8192), 17 * Attention::scratch_floats(shape, 512));
 }
 

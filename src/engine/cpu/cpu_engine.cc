@@ -34,7 +34,7 @@ class CpuEngine final : public Engine {
     const Architecture& a = weights_->architecture;
     info_.name = "cpu";
     info_.device = "CPU";
-    info_.precision = Precision::Fp32;
+    info_.precision = weights_->precision;
     info_.can_encode = true;
     info_.hidden = a.hidden;
     info_.vocabulary = a.vocabulary;
@@ -103,9 +103,9 @@ class CpuEngine final : public Engine {
     if (plan.spread == Spread::Together) {
       own.rows = std::min(size.rows, std::max(kRowBlock, kRowsPerColumnSplit * plan.members));
     }
-    NESO_TRY_VOID(workspaces_[0].reserve(weights_->architecture, size));
+    NESO_TRY_VOID(workspaces_[0].reserve(*weights_, size));
     for (size_t member = 1; member < plan.members; ++member) {
-      NESO_TRY_VOID(workspaces_[member].reserve(weights_->architecture, own));
+      NESO_TRY_VOID(workspaces_[member].reserve(*weights_, own));
     }
     return {};
   }
@@ -165,8 +165,6 @@ class CpuEngine final : public Engine {
 
 Result<std::unique_ptr<Engine>> make_cpu_engine(std::shared_ptr<const CpuWeights> weights,
                                                 const CpuOptions& options) {
-  if (options.precision != Precision::Fp32)
-    return unsupported("the CPU engine computes in fp32 only");
   NESO_TRY(auto team, WorkerTeam::create(options.threads == 0 ? usable_cores() : options.threads));
   return std::unique_ptr<Engine>(std::make_unique<CpuEngine>(std::move(weights), std::move(team)));
 }

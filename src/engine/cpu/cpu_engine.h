@@ -12,7 +12,6 @@
 namespace neso {
 
 struct CpuOptions {
-  Precision precision = Precision::Fp32;
   // Of one engine, the caller's included. 0: one per core this process may use, by affinity and
   // by the CPU quota of its control group.
   size_t threads = 0;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "engine/cpu/cpu_weights.h"
@@ -48,14 +49,15 @@ Architecture wide_bert() {
   return a;
 }
 
-std::shared_ptr<const CpuWeights> weights_for(const Architecture& architecture, Isa isa) {
-  auto weights = pack_cpu_weights(random_bert(architecture, 7), isa);
+std::shared_ptr<const CpuWeights> weights_for(const Architecture& architecture, Isa isa,
+                                              Precision precision = Precision::Fp32) {
+  auto weights = pack_cpu_weights(random_bert(architecture, 7), precision, isa);
   EXPECT_TRUE(weights.has_value());
   return *std::move(weights);
 }
 
 std::unique_ptr<Engine> engine_for(std::shared_ptr<const CpuWeights> weights, size_t threads) {
-  auto engine = make_cpu_engine(std::move(weights), CpuOptions{Precision::Fp32, threads});
+  auto engine = make_cpu_engine(std::move(weights), CpuOptions{threads});
   EXPECT_TRUE(engine.has_value());
   return *std::move(engine);
 }
@@ -84,13 +86,18 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
-class CpuEngineOn : public testing::TestWithParam<Isa> {};
+class CpuEngineOn : public testing::TestWithParam<std::tuple<Isa, Precision>> {
+ protected:
+  std::shared_ptr<const CpuWeights> weights(const Architecture& architecture) const {
+    return weights_for(architecture, std::get<0>(GetParam()), std::get<1>(GetParam()));
+  }
+};
 
 TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
   constexpr size_t kLengths[] = {1,  2,  5,  6,  7,  8,  11, 12, 13,  15,  16,  17,  23,
                                  24, 25, 47, 48, 49, 63, 64, 65, 127, 128, 129, 200, 300};
   for (const Architecture& architecture : {small_bert(), wide_bert()}) {
-    const auto weights = weights_for(architecture, GetParam());
+    const auto weights = this->weights(architecture);
     std::vector<std::unique_ptr<Engine>> engines;
     for (const size_t threads : {1, 2, 3}) engines.push_back(engine_for(weights, threads));
     const size_t width = kPooling.width(architecture.hidden);
@@ -102,7 +109,7 @@ TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
       alone[length] = encode(*engines[0], batch);
     }
     std::mt19937 generator(11);
-    const int rounds = GetParam() == supported_isas().back() ? 110 : 30;
+    const int rounds = std::get<0>(GetParam()) == supported_isas().back() ? 110 : 30;
     for (int round = 0; round < rounds; ++round) {
       TokenBatch batch;
       std::vector<size_t> lengths(1 + generator() % (round % 4 == 0 ? 40 : 6));
@@ -123,7 +130,7 @@ TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
 }
 
 TEST_P(CpuEngineOn, StaleMemoryIsNeverRead) {
-  const auto weights = weights_for(small_bert(), GetParam());
+  const auto weights = this->weights(small_bert());
   TokenBatch batch;
   for (const uint32_t length : {17U, 3U, 150U, 1U}) append_sequence(batch, length, length);
   Chunk chunk;
@@ -131,7 +138,7 @@ TEST_P(CpuEngineOn, StaleMemoryIsNeverRead) {
   chunk.offsets = {0, 17, 20, 170, 171};
   const auto run = [&](float stale) {
     Workspace workspace;
-    EXPECT_TRUE(workspace.reserve(weights->architecture, {200, 160}).has_value());
+    EXPECT_TRUE(workspace.reserve(*weights, {200, 160}).has_value());
     std::ranges::fill(workspace.memory(), stale);
     EncoderPass pass(*weights, batch, chunk, workspace, workspace, PassMember{});
     pass.run();
@@ -150,7 +157,7 @@ TEST_P(CpuEngineOn, StaleMemoryIsNeverRead) {
 
 TEST_P(CpuEngineOn, TokenStatesPoolToTheVectors) {
   for (const size_t threads : {1, 2}) {
-    const auto engine = engine_for(weights_for(small_bert(), GetParam()), threads);
+    const auto engine = engine_for(weights(small_bert()), threads);
     TokenBatch batch;
     for (const uint32_t length : {5U, 140U, 2U}) append_sequence(batch, length, length);
     Floats states(batch.tokens() * 60, NAN);
@@ -166,8 +173,39 @@ TEST_P(CpuEngineOn, TokenStatesPoolToTheVectors) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, CpuEngineOn, testing::ValuesIn(supported_isas()),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+// A sanity check on random weights, which forgive less than trained ones: tests/golden has the
+// bounds that count.
+TEST_P(CpuEngineOn, VectorsPointWhereThoseOfFp32Do) {
+  const auto precision = std::get<1>(GetParam());
+  const double bound = precision == Precision::Fp32   ? 0.999999
+                       : precision == Precision::Bf16 ? 0.9995
+                                                      : 0.995;
+  const auto exact = engine_for(weights_for(wide_bert(), Isa::Generic), 1);
+  const auto engine = engine_for(weights(wide_bert()), 2);
+  TokenBatch batch;
+  for (uint32_t length = 1; length < 200; length += 9) append_sequence(batch, length, length);
+  const Floats truth = encode(*exact, batch);
+  const Floats out = encode(*engine, batch);
+  const size_t width = kPooling.width(144);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    double dot = 0, a = 0, b = 0;
+    for (size_t c = i * width; c < (i + 1) * width; ++c) {
+      dot += static_cast<double>(truth[c]) * static_cast<double>(out[c]);
+      a += static_cast<double>(truth[c]) * static_cast<double>(truth[c]);
+      b += static_cast<double>(out[c]) * static_cast<double>(out[c]);
+    }
+    EXPECT_GT(dot / std::sqrt(a * b), bound) << batch.length(i) << " tokens";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, CpuEngineOn,
+                         testing::Combine(testing::ValuesIn(supported_isas()),
+                                          testing::Values(Precision::Fp32, Precision::Bf16,
+                                                          Precision::Int8)),
+                         [](const auto& info) {
+                           return std::string(to_string(std::get<0>(info.param))) + "_" +
+                                  std::string(to_string(std::get<1>(info.param)));
+                         });
 
 TEST(CpuEngine, PositionsAndTypesDefaultToAscendingAndZero) {
   const auto engine = engine_for(weights_for(small_bert(), Isa::Generic), 1);

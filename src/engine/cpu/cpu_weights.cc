@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "checkpoint/encoder_weights.h"
 #include "engine/cpu/cpu_engine.h"
+#include "engine/cpu/weight_rows.h"
 #include "engine/pooling.h"
 #include "simd/cpu.h"
 #include "simd/panels.h"
@@ -32,26 +33,46 @@ Epilogue epilogue_of(Activation activation) {
   return Epilogue::None;
 }
 
-// Floats of a packed linear layer with its bias; panels start on a cache line.
-size_t linear_floats(size_t k, size_t n, size_t panel_width) {
-  return padded(PanelShape{k, n, panel_width}.floats()) + padded(n);
+Format format_of(Precision precision) {
+  switch (precision) {
+    case Precision::Fp32:
+      return Format::F32;
+    case Precision::Bf16:
+      return Format::Bf16;
+    case Precision::Int8:
+      return Format::Int8;
+  }
+  return Format::F32;
 }
 
-size_t total_floats(const Architecture& a, size_t panel_width) {
+// 32-bit words of a packed linear layer with all that belongs to it; each part starts on a cache
+// line.
+size_t linear_words(size_t k, size_t n, const CpuWeights& weights) {
+  const Format format = format_of(weights.precision);
+  const size_t panels =
+      padded(PanelShape{units_of(format, k), n, weights.kernels->panel_width}.size());
+  return panels + padded(n) * (format == Format::Int8 ? 3 : 1);
+}
+
+size_t total_words(const CpuWeights& weights) {
+  const Architecture& a = weights.architecture;
   const size_t row = padded(a.hidden);
   const size_t norm = 2 * row;
-  const size_t layer = linear_floats(a.hidden, 3 * a.hidden, panel_width) +
-                       linear_floats(a.hidden, a.hidden, panel_width) +
-                       linear_floats(a.hidden, a.intermediate, panel_width) +
-                       linear_floats(a.intermediate, a.hidden, panel_width) + 2 * norm;
-  return (a.vocabulary + a.max_positions + a.type_vocabulary) * row + norm + a.layers * layer;
+  const size_t layer = linear_words(a.hidden, 3 * a.hidden, weights) +
+                       linear_words(a.hidden, a.hidden, weights) +
+                       linear_words(a.hidden, a.intermediate, weights) +
+                       linear_words(a.intermediate, a.hidden, weights) + 2 * norm;
+  const size_t word_table = a.vocabulary * row / (weights.precision == Precision::Fp32 ? 1 : 2);
+  return word_table + (a.max_positions + a.type_vocabulary) * row + norm + a.layers * layer;
 }
 
 // The largest tensors that are read before they are packed, in floats.
-size_t scratch_floats(const Architecture& a) {
+size_t scratch_floats(const CpuWeights& weights) {
+  const Architecture& a = weights.architecture;
   const bool rows_are_padded = padded(a.hidden) == a.hidden;
-  const size_t tables =
-      rows_are_padded ? 0 : std::max({a.vocabulary, a.max_positions, a.type_vocabulary});
+  const bool words_are_converted = weights.precision != Precision::Fp32;
+  size_t tables = rows_are_padded ? 0 : std::max(a.max_positions, a.type_vocabulary);
+  if (!rows_are_padded || words_are_converted) tables = std::max(tables, a.vocabulary);
   return a.hidden * std::max({3 * a.hidden, a.intermediate, tables});
 }
 
@@ -62,7 +83,7 @@ class Packer {
 
   Result<> pack(const EncoderWeightNames& names) {
     const Architecture& a = weights_.architecture;
-    NESO_TRY(weights_.word, table(names.word, a.vocabulary));
+    NESO_TRY(weights_.word, word_table(names.word));
     NESO_TRY(weights_.position, table(names.position, a.max_positions));
     if (a.type_vocabulary > 0) {
       NESO_TRY(weights_.type, table(names.type, a.type_vocabulary));
@@ -122,6 +143,23 @@ class Packer {
     return out.data();
   }
 
+  Result<EmbeddingTable> word_table(const std::string& name) {
+    const Architecture& a = weights_.architecture;
+    EmbeddingTable result;
+    if (weights_.precision == Precision::Fp32) {
+      NESO_TRY(result.f32, table(name, a.vocabulary));
+      return result;
+    }
+    const size_t row = padded(a.hidden) / 2;
+    const std::span<float> in = scratch_.first(a.vocabulary * a.hidden);
+    NESO_TRY_VOID(read(name, in));
+    auto* words = reinterpret_cast<uint32_t*>(take(a.vocabulary * row).data());
+    for (size_t r = 0; r < a.vocabulary; ++r)
+      bf16_row(in.subspan(r * a.hidden, a.hidden), {words + r * row, row});
+    result.bf16 = reinterpret_cast<const Bf16*>(words);
+    return result;
+  }
+
   // One row; what is behind it stays zero.
   Result<const float*> row(const std::string& name, size_t size) {
     const std::span<float> out = take(padded(size));
@@ -139,50 +177,82 @@ class Packer {
   // Layers of k inputs and n outputs each, side by side as one.
   Result<PackedLinear> linear(std::initializer_list<const WeightAndBias*> parts, size_t k,
                               size_t n) {
-    const PanelShape shape{k, n * parts.size(), weights_.kernels->panel_width};
-    const std::span<float> panels = take(padded(shape.floats()));
-    const std::span<float> bias = take(padded(shape.n));
+    const Format format = format_of(weights_.precision);
+    const size_t outputs = n * parts.size();
+    const PanelShape shape{units_of(format, k), outputs, weights_.kernels->panel_width};
+    const std::span<float> panels = take(padded(shape.size()));
+    const std::span<float> bias = take(padded(outputs));
     size_t first = 0;
     for (const WeightAndBias* part : parts) {
       NESO_TRY_VOID(read(part->weight, scratch_.subspan(first * k, n * k)));
       NESO_TRY_VOID(read(part->bias, bias.subspan(first, n)));
       first += n;
     }
-    pack_transposed(shape, scratch_.data(), k, panels.data());
-    return PackedLinear{panels.data(), bias.data(), k, shape.n};
+    PackedLinear result;
+    result.panels = {format, panels.data(), k, outputs};
+    result.bias = bias.data();
+    if (format == Format::F32) {
+      pack_transposed(shape, scratch_.data(), k, panels.data());
+    } else {
+      pack_converted(shape, k, result.panels);
+    }
+    return result;
+  }
+
+  // From the [n, k] in scratch memory, which is overwritten.
+  void pack_converted(const PanelShape& shape, size_t k, Panels& panels) {
+    const bool int8 = panels.format == Format::Int8;
+    const std::span<float> scales = int8 ? take(padded(shape.n)) : std::span<float>();
+    const std::span<float> sums = int8 ? take(padded(shape.n)) : std::span<float>();
+    auto* units = reinterpret_cast<uint32_t*>(scratch_.data());
+    auto* sum_integers = reinterpret_cast<int32_t*>(sums.data());
+    for (size_t r = 0; r < shape.n; ++r) {
+      // In place: a row of units is not longer than a row of floats, and each is read before.
+      row_.assign(scratch_.begin() + static_cast<ptrdiff_t>(r * k),
+                  scratch_.begin() + static_cast<ptrdiff_t>((r + 1) * k));
+      const std::span<uint32_t> out(units + r * shape.units, shape.units);
+      if (int8) {
+        const QuantizedRow row = int8_row(row_, out);
+        scales[r] = row.scale;
+        sum_integers[r] = row.sum;
+      } else {
+        bf16_row(row_, out);
+      }
+    }
+    pack_transposed(shape, units, shape.units, const_cast<void*>(panels.data));
+    panels.scales = scales.data();
+    panels.sums = sum_integers;
   }
 
   const WeightStore& store_;
   CpuWeights& weights_;
   std::span<float> scratch_;
   std::span<float> free_;
+  std::vector<float> row_;
 };
 
 }  // namespace
 
-Result<std::shared_ptr<const CpuWeights>> pack_cpu_weights(const Checkpoint& checkpoint, Isa isa) {
+Result<std::shared_ptr<const CpuWeights>> pack_cpu_weights(const Checkpoint& checkpoint,
+                                                           Precision precision, Isa isa) {
   NESO_TRY(const EncoderWeightNames names, encoder_weight_names(checkpoint));
-  const Architecture& architecture = checkpoint.architecture;
   auto weights = std::make_shared<CpuWeights>();
-  weights->architecture = architecture;
+  weights->architecture = checkpoint.architecture;
   weights->kernels = &kernel_table(isa);
-  weights->activation = epilogue_of(architecture.activation);
-  NESO_TRY(
-      weights->memory,
-      FloatBuffer::allocate(total_floats(architecture, weights->kernels->panel_width), "weights"));
-  NESO_TRY(FloatBuffer scratch,
-           FloatBuffer::allocate(scratch_floats(architecture), "reading weights"));
+  weights->activation = epilogue_of(checkpoint.architecture.activation);
+  weights->precision = precision;
+  // A pair of bf16 must not straddle two heads.
+  const bool even_heads = checkpoint.architecture.head_size() % 2 == 0;
+  weights->activations = precision == Precision::Fp32 || !even_heads ? Format::F32 : Format::Bf16;
+  NESO_TRY(weights->memory, FloatBuffer::allocate(total_words(*weights), "weights"));
+  NESO_TRY(FloatBuffer scratch, FloatBuffer::allocate(scratch_floats(*weights), "reading weights"));
   NESO_TRY_VOID(Packer(*checkpoint.weights, *weights, scratch.span()).pack(names));
   return std::shared_ptr<const CpuWeights>(std::move(weights));
 }
 
 Result<std::shared_ptr<const CpuWeights>> load_cpu_weights(const Checkpoint& checkpoint,
                                                            Precision precision) {
-  switch (precision) {
-    case Precision::Fp32:
-      return pack_cpu_weights(checkpoint, supported_isas().back());
-  }
-  return unsupported("the CPU engine has no precision {}; use fp32", static_cast<int>(precision));
+  return pack_cpu_weights(checkpoint, precision, supported_isas().back());
 }
 
 }  // namespace neso

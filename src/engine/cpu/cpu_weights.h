@@ -11,16 +11,21 @@
 #include "checkpoint/architecture.h"
 #include "checkpoint/checkpoint.h"
 #include "engine/cpu/float_buffer.h"
+#include "engine/engine.h"
 #include "simd/kernels.h"
 
 namespace neso {
 
-// y = x W^T + bias, W packed as simd/panels.h says.
+// y = x W^T + bias, W packed as simd/panels.h says: k inputs, n outputs.
 struct PackedLinear {
-  const float* panels = nullptr;
+  Panels panels;
   const float* bias = nullptr;  // [padded(n)]
-  size_t k = 0;                 // inputs
-  size_t n = 0;                 // outputs
+};
+
+// Rows of embeddings, in fp32 or bf16; leading dimension padded(hidden).
+struct EmbeddingTable {
+  const float* f32 = nullptr;
+  const Bf16* bf16 = nullptr;
 };
 
 struct NormWeights {
@@ -42,15 +47,18 @@ class CpuWeights {
   Architecture architecture;
   const KernelTable* kernels = nullptr;
   Epilogue activation = Epilogue::None;
-  const float* word = nullptr;      // [vocabulary, padded(hidden)]
-  const float* position = nullptr;  // [max_positions, padded(hidden)]
-  const float* type = nullptr;      // [type_vocabulary, padded(hidden)]; null without token types
+  Precision precision = Precision::Fp32;
+  Format activations = Format::F32;  // what products write and attention computes in
+  EmbeddingTable word;               // [vocabulary, padded(hidden)]
+  const float* position = nullptr;   // [max_positions, padded(hidden)]
+  const float* type = nullptr;       // [type_vocabulary, padded(hidden)]; null without token types
   NormWeights embedding_norm;
   std::vector<LayerWeights> layers;
   FloatBuffer memory;  // what all the pointers point into
 };
 
 // As load_cpu_weights, for a given instruction set (which the CPU must support).
-Result<std::shared_ptr<const CpuWeights>> pack_cpu_weights(const Checkpoint& checkpoint, Isa isa);
+Result<std::shared_ptr<const CpuWeights>> pack_cpu_weights(const Checkpoint& checkpoint,
+                                                           Precision precision, Isa isa);
 
 }  // namespace neso

@@ -2,8 +2,28 @@
 #include "engine/cpu/encoder_pass.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "simd/panels.h"
 
 namespace neso {
+
+namespace {
+
+void widen(const Bf16* in, size_t count, float* out) {
+  for (size_t i = 0; i < count; ++i) {
+    out[i] = std::bit_cast<float>(static_cast<uint32_t>(in[i]) << 16U);
+  }
+}
+
+void set_output(Product& product, const Activations& out) {
+  product.out = out.f32;
+  product.out_bf16 = out.bf16;
+  product.ldo = out.ld;
+}
+
+}  // namespace
 
 EncoderPass::EncoderPass(const CpuWeights& weights, const TokenBatch& batch, const Chunk& chunk,
                          Workspace& shared, Workspace& own, PassMember member)
@@ -13,16 +33,18 @@ EncoderPass::EncoderPass(const CpuWeights& weights, const TokenBatch& batch, con
       member_(member),
       split_columns_(splits_columns(chunk.rows(), member.count)),
       row_(padded(weights.architecture.hidden)),
-      qkv_row_(padded(3 * weights.architecture.hidden)),
       rows_(split_columns_ ? Range{0, chunk.rows()} : share(chunk.rows())),
       // With split columns every member norms all rows, into states of its own.
       states_(split_columns_ ? own.states() : shared.states()),
+      sums_(shared.sums()),
       qkv_(shared.qkv()),
       context_(shared.context()),
-      sums_(shared.sums()),
       inner_(split_columns_ ? shared.inner() : own.inner()),
-      attention_(*weights.kernels, {weights.architecture.hidden, weights.architecture.head_size()},
-                 own.longest(), own.attention()) {}
+      operand_(own.operand()),
+      attention_(
+          *weights.kernels,
+          {weights.architecture.hidden, weights.architecture.head_size(), weights.activations},
+          own.longest(), own.attention()) {}
 
 EncoderPass::Range EncoderPass::share(size_t size) const {
   return {size * member_.index / member_.count, size * (member_.index + 1) / member_.count};
@@ -54,18 +76,22 @@ void EncoderPass::embed() {
     const size_t end = std::min(chunk_.offsets[i + 1], rows_.end);
     for (size_t r = begin; r < end; ++r) {
       const size_t token = start + (r - chunk_.offsets[i]);
+      const auto id = static_cast<size_t>(batch_.ids[token]);
       const size_t place =
           batch_.positions.empty() ? token - start : static_cast<size_t>(batch_.positions[token]);
       const size_t type = batch_.type_ids.empty() ? 0 : static_cast<size_t>(batch_.type_ids[token]);
-      const float* word = weights_.word + static_cast<size_t>(batch_.ids[token]) * row_;
       const float* position = weights_.position + place * row_;
       float* out = states_ + r * row_;
-      if (weights_.type == nullptr) {
-        for (size_t c = 0; c < hidden; ++c) out[c] = word[c] + position[c];
+      if (weights_.word.f32 != nullptr) {
+        std::copy_n(weights_.word.f32 + id * row_, hidden, out);
       } else {
-        const float* kind = weights_.type + type * row_;
-        for (size_t c = 0; c < hidden; ++c) out[c] = word[c] + kind[c] + position[c];
+        widen(weights_.word.bf16 + id * row_, hidden, out);
       }
+      if (weights_.type != nullptr) {
+        const float* kind = weights_.type + type * row_;
+        for (size_t c = 0; c < hidden; ++c) out[c] += kind[c];
+      }
+      for (size_t c = 0; c < hidden; ++c) out[c] += position[c];
     }
   }
   normalize(states_, weights_.embedding_norm, rows_);
@@ -85,33 +111,45 @@ void EncoderPass::normalize(const float* in, const NormWeights& weights, Range r
   weights_.kernels->layer_norm(norm);
 }
 
-// operands says everything but the weights; only this member's columns are computed when columns
-// are split.
-void EncoderPass::multiply(const PackedLinear& linear, const Product& operands) const {
-  const size_t width = weights_.kernels->panel_width;
-  const size_t panels = (linear.n + width - 1) / width;
-  const Range mine = split_columns_ ? share(panels) : Range{0, panels};
-  if (mine.begin == mine.end) return;
-  const size_t first = mine.begin * width;
-  Product product = operands;
-  product.panels = linear.panels + first * linear.k;
-  product.bias = linear.bias + first;
-  product.k = linear.k;
-  product.n = std::min(linear.n, mine.end * width) - first;
-  product.out += first;
-  if (product.residual != nullptr) product.residual += first;
+// Everything but where it goes. `in` is converted into this member's own operand memory, so that
+// only one product at a time can be prepared.
+Product EncoderPass::product_of(const PackedLinear& linear, const Activations& in,
+                                size_t rows) const {
+  const Operand operand =
+      make_operand(*weights_.kernels, in, rows, linear.panels.k, linear.panels.format, operand_);
+  Product product;
+  product.a = operand.values;
+  product.lda = operand.ld;
+  product.a_scales = operand.scales;
+  product.rows = rows;
+  product.b = linear.panels;
+  product.bias = linear.bias;
+  return product;
+}
+
+// Only this member's columns when columns are split.
+void EncoderPass::multiply(Product product) const {
+  if (split_columns_) {
+    const size_t width = weights_.kernels->panel_width;
+    const size_t panels = (product.b.n + width - 1) / width;
+    const Range mine = share(panels);
+    if (mine.begin == mine.end) return;
+    const size_t first = mine.begin * width;
+    product.b = columns_of(product.b, first, std::min(product.b.n, mine.end * width));
+    product.bias += first;
+    if (product.out != nullptr) product.out += first;
+    if (product.out_bf16 != nullptr) product.out_bf16 += first;
+    if (product.residual != nullptr) product.residual += first;
+  }
   weights_.kernels->product(product);
 }
 
 void EncoderPass::queries_keys_values(const LayerWeights& layer) {
   for (size_t begin = rows_.begin; begin < rows_.end; begin += kRowBlock) {
-    Product product;
-    product.a = states_ + begin * row_;
-    product.lda = row_;
-    product.rows = std::min(kRowBlock, rows_.end - begin);
-    product.out = qkv_ + begin * qkv_row_;
-    product.ldo = qkv_row_;
-    multiply(layer.qkv, product);
+    const size_t rows = std::min(kRowBlock, rows_.end - begin);
+    Product product = product_of(layer.qkv, states_at(begin), rows);
+    set_output(product, qkv_.at(begin));
+    multiply(product);
   }
 }
 
@@ -136,9 +174,9 @@ void EncoderPass::attend() {
         const size_t middle = done + rows * tokens;
         done += 2 * rows * tokens;
         if (middle < mine.begin || middle >= mine.end) continue;
-        if (!selected) attention_.select(qkv_ + start * qkv_row_, qkv_row_, tokens, head);
+        if (!selected) attention_.select(qkv_.at(start), tokens, head);
         selected = true;
-        attention_.attend(first, rows, context_ + start * row_, row_);
+        attention_.attend(first, rows, context_.at(start));
       }
     }
   }
@@ -147,32 +185,25 @@ void EncoderPass::attend() {
 // x = norm(x + output(context)); x = norm(x + down(activation(up(x)))). When rows are split nobody
 // waits: a member needs only what it computed itself.
 void EncoderPass::after_attention(const LayerWeights& layer, Range rows) {
-  const size_t inner_row = padded(weights_.architecture.intermediate);
-  Product output;
-  output.a = context_ + rows.begin * row_;
-  output.lda = row_;
-  output.rows = rows.end - rows.begin;
+  const size_t count = rows.end - rows.begin;
+  const Activations sums{sums_ + rows.begin * row_, nullptr, row_};
+  Product output = product_of(layer.attention_output, context_.at(rows.begin), count);
   output.residual = states_ + rows.begin * row_;
-  output.out = sums_ + rows.begin * row_;
-  output.ldo = row_;
-  multiply(layer.attention_output, output);
+  set_output(output, sums);
+  multiply(output);
   if (split_columns_) meet();
   normalize(sums_, layer.attention_norm, rows);
 
-  Product up;
-  up.a = states_ + rows.begin * row_;
-  up.lda = row_;
-  up.rows = output.rows;
-  up.out = inner_;
-  up.ldo = inner_row;
+  Product up = product_of(layer.up, states_at(rows.begin), count);
   up.epilogue = weights_.activation;
-  multiply(layer.up, up);
+  set_output(up, inner_);
+  multiply(up);
   if (split_columns_) meet();
 
-  Product down = output;
-  down.a = inner_;
-  down.lda = inner_row;
-  multiply(layer.down, down);
+  Product down = product_of(layer.down, inner_, count);
+  down.residual = output.residual;
+  set_output(down, sums);
+  multiply(down);
   if (split_columns_) meet();
   normalize(sums_, layer.output_norm, rows);
 }

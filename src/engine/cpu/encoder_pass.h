@@ -47,7 +47,9 @@ class EncoderPass {
   void embed();
   void attend();
   void normalize(const float* in, const NormWeights& weights, Range rows);
-  void multiply(const PackedLinear& linear, const Product& operands) const;
+  Activations states_at(size_t row) const { return {states_ + row * row_, nullptr, row_}; }
+  Product product_of(const PackedLinear& linear, const Activations& in, size_t rows) const;
+  void multiply(Product product) const;
   void queries_keys_values(const LayerWeights& layer);
   void after_attention(const LayerWeights& layer, Range rows);
 
@@ -56,14 +58,14 @@ class EncoderPass {
   const Chunk& chunk_;
   PassMember member_;
   bool split_columns_;
-  size_t row_;      // leading dimension of [rows, hidden]
-  size_t qkv_row_;  // and of [rows, 3 hidden]
-  Range rows_;      // that this member computes: all of them when columns are split
+  size_t row_;  // leading dimension of [rows, hidden]
+  Range rows_;  // that this member computes: all of them when columns are split
   float* states_;
-  float* qkv_;
-  float* context_;
   float* sums_;
-  float* inner_;
+  Activations qkv_;
+  Activations context_;
+  Activations inner_;
+  OperandMemory operand_;
   Attention attention_;
 };
 

@@ -7,10 +7,13 @@
 #include <span>
 
 #include "base/result.h"
-#include "checkpoint/architecture.h"
+#include "engine/cpu/activations.h"
 #include "engine/cpu/float_buffer.h"
+#include "engine/cpu/operand.h"
 
 namespace neso {
+
+class CpuWeights;
 
 struct WorkspaceSize {
   size_t rows = 0;
@@ -19,14 +22,16 @@ struct WorkspaceSize {
 
 class Workspace {
  public:
-  // Makes room. Afterwards the parts below are as large as their comments say.
-  Result<> reserve(const Architecture& architecture, const WorkspaceSize& size);
+  // Makes room. Afterwards the parts below are as large as their comments say; activations are in
+  // weights.activations.
+  Result<> reserve(const CpuWeights& weights, const WorkspaceSize& size);
 
-  float* states() const { return states_; }    // [rows, padded(hidden)]
-  float* qkv() const { return qkv_; }          // [rows, padded(3 hidden)]
-  float* context() const { return context_; }  // [rows, padded(hidden)]
-  float* sums() const { return sums_; }        // [rows, padded(hidden)]: before a norm
-  float* inner() const { return inner_; }      // [min(rows, kRowBlock), padded(intermediate)]
+  float* states() const { return states_; }           // [rows, padded(hidden)]
+  float* sums() const { return sums_; }               // [rows, padded(hidden)]: before a norm
+  Activations qkv() const { return qkv_; }            // [rows, padded(3 hidden)]
+  Activations context() const { return context_; }    // [rows, padded(hidden)]
+  Activations inner() const { return inner_; }        // [block, padded(intermediate)]
+  OperandMemory operand() const { return operand_; }  // [block], of hidden or intermediate columns
   std::span<float> attention() const { return attention_; }
   size_t longest() const { return size_.longest; }
 
@@ -37,10 +42,11 @@ class Workspace {
   WorkspaceSize size_;
   FloatBuffer memory_;
   float* states_ = nullptr;
-  float* qkv_ = nullptr;
-  float* context_ = nullptr;
   float* sums_ = nullptr;
-  float* inner_ = nullptr;
+  Activations qkv_;
+  Activations context_;
+  Activations inner_;
+  OperandMemory operand_;
   std::span<float> attention_;
 };
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The left-hand side of a product: activations in the format of the weights they are multiplied by.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/cpu/activations.h"
+#include "simd/kernels.h"
+
+namespace neso {
+
+// Room for one block of rows.
+struct OperandMemory {
+  std::byte* values = nullptr;  // [rows, columns] of two bytes
+  RowScale* scales = nullptr;   // [rows]
+};
+
+struct Operand {
+  const void* values = nullptr;
+  size_t ld = 0;
+  const RowScale* scales = nullptr;
+};
+
+// The first `rows` rows of n values; converted into `memory` unless they are in that format.
+inline Operand make_operand(const KernelTable& kernels, const Activations& in, size_t rows,
+                            size_t n, Format format, const OperandMemory& memory) {
+  const bool as_is = (format == Format::F32 && in.f32 != nullptr) ||
+                     (format == Format::Bf16 && in.bf16 != nullptr);
+  if (as_is) return {in.data(), in.ld, nullptr};
+  Convert convert;
+  convert.in = in.f32;
+  convert.in_bf16 = in.bf16;
+  convert.ldi = in.ld;
+  convert.rows = rows;
+  convert.n = n;
+  convert.ldo = padded(n);
+  if (format == Format::Int8) {
+    convert.out_int8 = reinterpret_cast<uint8_t*>(memory.values);
+    convert.scales = memory.scales;
+  } else {
+    convert.out_bf16 = reinterpret_cast<Bf16*>(memory.values);
+  }
+  kernels.convert(convert);
+  return {memory.values, convert.ldo, format == Format::Int8 ? memory.scales : nullptr};
+}
+
+}  // namespace neso
