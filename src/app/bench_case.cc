@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kTextsPerBatch = 32;
 constexpr size_t kTokensPerRound = 8192;
+constexpr size_t kMostTokens = 32768;
 
 // Box-Muller by hand: the standard library's distributions differ between implementations.
 double normal(std::mt19937_64& random) {
@@ -32,6 +33,15 @@ void append_text(TokenBatch& batch, size_t length, const BenchLimits& limits,
   batch.append(ids);
 }
 
+// N of a name that is `prefix` and then N; 0 when it is not.
+size_t length_after(std::string_view prefix, std::string_view name) {
+  if (!name.starts_with(prefix)) return 0;
+  size_t length = 0;
+  const char* end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data() + prefix.size(), end, length);
+  return error == std::errc() && stop == end && length <= kMostTokens ? length : 0;
+}
+
 }  // namespace
 
 std::vector<std::string> bench_case_names() {
@@ -39,20 +49,23 @@ std::vector<std::string> bench_case_names() {
 }
 
 Result<BenchCase> make_bench_case(std::string_view name, const BenchLimits& limits) {
-  const auto names = bench_case_names();
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    return invalid_argument("there is no case '{}'; choose from {}", name, fmt::join(names, ", "));
+  const size_t single = length_after("single", name);
+  const size_t fixed = length_after("len", name);
+  if (single == 0 && fixed == 0 && name != "mixed") {
+    return invalid_argument(
+        "there is no case '{}'; choose from mixed, lenN and singleN, where N is a number of tokens "
+        "up to {}",
+        name, kMostTokens);
   }
   std::mt19937_64 random(20260101);
   BenchCase workload;
   workload.name = name;
-  workload.latency = name == "single8";
+  workload.latency = single > 0;
   if (workload.latency) {
-    for (int i = 0; i < 64; ++i) append_text(workload.batches.emplace_back(), 8, limits, random);
+    for (int i = 0; i < 64; ++i)
+      append_text(workload.batches.emplace_back(), single, limits, random);
     return workload;
   }
-  size_t fixed = 0;
-  if (name.starts_with("len")) std::from_chars(name.data() + 3, name.data() + name.size(), fixed);
   for (size_t tokens = 0; tokens < kTokensPerRound;) {
     TokenBatch& batch = workload.batches.emplace_back();
     for (size_t i = 0; i < kTextsPerBatch; ++i) {

@@ -24,12 +24,12 @@ struct BenchLimits {
   size_t max_tokens = 0;
 };
 
-// The names of all cases: len8, len32, len128, len512, mixed, single8.
+// The cases of a run that names none: len8, len32, len128, len512, mixed, single8.
 std::vector<std::string> bench_case_names();
 
-// `mixed` draws lengths from a log-normal (mu 3.95, sigma 0.7, clipped to 4..256) in random order.
-// Lengths over the model's limit are cut to it. An unknown name is InvalidArgument with the list of
-// names.
+// lenN: texts of N tokens, 32 a call. singleN: one at a time. `mixed` draws lengths from a
+// log-normal (mu 3.95, sigma 0.7, clipped to 4..256) in random order. Lengths over the model's
+// limit are cut to it. An unknown name is InvalidArgument.
 Result<BenchCase> make_bench_case(std::string_view name, const BenchLimits& limits);
 
 }  // namespace neso

@@ -54,11 +54,17 @@ TEST(BenchCase, SingleHasOneTextACall) {
   for (const TokenBatch& batch : workload.batches) EXPECT_EQ(batch.size(), 1U);
 }
 
-TEST(BenchCase, AnUnknownNameIsAnsweredWithTheList) {
-  const auto workload = make_bench_case("len7", kLimits);
-  ASSERT_FALSE(workload.has_value());
-  EXPECT_THAT(workload.error().message,
-              ::testing::HasSubstr("len8, len32, len128, len512, mixed, single8"));
+TEST(BenchCase, AnyLengthIsACase) {
+  EXPECT_EQ(must_make("len17").batches.front().length(0), 17U);
+  EXPECT_EQ(must_make("single100").batches.front().length(0), 100U);
+}
+
+TEST(BenchCase, AnUnknownNameIsAnsweredWithTheChoice) {
+  for (const char* name : {"", "len", "len0", "len-1", "len8x", "len99999", "mixed8", "short"}) {
+    const auto workload = make_bench_case(name, kLimits);
+    ASSERT_FALSE(workload.has_value()) << name;
+    EXPECT_THAT(workload.error().message, ::testing::HasSubstr("mixed, lenN and singleN"));
+  }
 }
 
 }  // namespace

@@ -17,8 +17,11 @@
 #include "base/json_writer.h"
 #include "checkpoint/checkpoint.h"
 #include "config/option_table.h"
+#include "engine/cpu/cores.h"
 #include "engine/cpu/cpu_engine.h"
+#include "engine/cpu/machine_peak.h"
 #include "engine/onnx/onnx_engine.h"
+#include "simd/cpu.h"
 
 namespace neso {
 namespace {
@@ -31,7 +34,9 @@ struct BenchCommand {
   std::string precision = "fp32";
   std::string cases = fmt::format("{}", fmt::join(bench_case_names(), ","));
   fs::path onnx_model;
+  std::string quantized_onnx_model;
   fs::path onnx_library;
+  std::string isa;
   size_t threads = 0;
   bool json = false;
   BenchOptions run;
@@ -49,11 +54,15 @@ OptionTable option_table(BenchCommand& command) {
                      {"precision", text_value(command.precision),
                       "precisions of our engine to compare, separated by commas: fp32, bf16, int8"},
                      {"cases", text_value(command.cases),
-                      "workloads, separated by commas: texts of N tokens (lenN), log-normal "
-                      "lengths (mixed), one "
-                      "short text at a time (single8)"},
+                      "workloads, separated by commas: batches of texts of N tokens (lenN), of "
+                      "log-normal lengths (mixed), texts of N tokens one at a time (singleN)"},
                      {"onnx", path_value(command.onnx_model),
                       "model.onnx for the engine onnx, when the folder has none"},
+                     {"onnx-int8", text_value(command.quantized_onnx_model),
+                      "a quantized model.onnx, compared as one more engine"},
+                     {"isa", text_value(command.isa),
+                      "instruction set of our engine: generic, avx2, avx512, avx512_vnni, "
+                      "avx512_bf16. Unset: the best that this machine has"},
                      {"onnxruntime-library", path_value(command.onnx_library),
                       "libonnxruntime to open"},
                      {"threads", integer_value(command.threads, 0, 1024),
@@ -77,21 +86,21 @@ std::vector<std::string> split(const std::string& list) {
 
 Result<BenchEngine> open_cpu(const BenchCommand& command, const Checkpoint& checkpoint,
                              const std::string& precision_name) {
+  NESO_TRY(const Isa isa, choose_isa(command.isa));
   NESO_TRY(const Precision precision, parse_precision(precision_name));
-  NESO_TRY(auto weights, load_cpu_weights(checkpoint, precision));
+  NESO_TRY(auto weights, load_cpu_weights(checkpoint, precision, isa));
   NESO_TRY(auto engine, make_cpu_engine(std::move(weights), {.threads = command.threads}));
   return BenchEngine{"cpu", precision_name, std::move(engine)};
 }
 
-Result<BenchEngine> open_onnx(const BenchCommand& command, const fs::path& folder,
-                              const Checkpoint& checkpoint) {
-  const fs::path model = command.onnx_model.empty() ? folder / "model.onnx" : command.onnx_model;
+Result<BenchEngine> open_onnx(const BenchCommand& command, const fs::path& model,
+                              const Checkpoint& checkpoint, const std::string& precision) {
   NESO_TRY(auto runtime, open_onnx_runtime(command.onnx_library));
   OnnxOptions options;
   options.intra_op_threads = static_cast<int>(command.threads);
   options.pad_token_id = checkpoint.pad_token_id;
   NESO_TRY(auto engine, open_onnx_engine(std::move(runtime), model, options));
-  return BenchEngine{"onnx", "as exported", std::move(engine)};
+  return BenchEngine{"onnx", precision, std::move(engine)};
 }
 
 Result<std::vector<BenchEngine>> open_engines(const BenchCommand& command, const fs::path& folder,
@@ -110,26 +119,47 @@ Result<std::vector<BenchEngine>> open_engines(const BenchCommand& command, const
         NESO_TRY(engines.emplace_back(), open_cpu(command, checkpoint, precision));
       }
     } else if (name == "onnx") {
-      NESO_TRY(engines.emplace_back(), open_onnx(command, folder, checkpoint));
+      const fs::path model =
+          command.onnx_model.empty() ? folder / "model.onnx" : command.onnx_model;
+      NESO_TRY(engines.emplace_back(), open_onnx(command, model, checkpoint, "exported"));
     } else {
       return invalid_argument("there is no engine '{}'; choose from cpu, onnx", name);
     }
+  }
+  if (!command.quantized_onnx_model.empty()) {
+    NESO_TRY(engines.emplace_back(),
+             open_onnx(command, command.quantized_onnx_model, checkpoint, "int8"));
   }
   if (engines.empty()) return invalid_argument("--engine names no engine; choose from cpu, onnx");
   return engines;
 }
 
-void print_figures(const BenchCommand& command, const std::string& case_name,
-                   const BenchFigures& figures, double cosine) {
-  if (!command.json) {
-    fmt::print("{:<8} {:<6} {:<11} {:>12.0f} {:>12.1f} {:>10.3f} {:>10.3f} {:>8.2f} {:>10.7f}\n",
-               case_name, figures.engine, figures.precision, figures.tokens_per_s,
-               figures.texts_per_s, figures.ms_p50, figures.ms_p99, figures.ratio, cosine);
-    return;
-  }
+struct Row {
+  std::string case_name;
+  BenchFigures figures;
+  double roof_share = 0;  // of what this machine's multipliers could do; 0: not our engine
+  double cosine = 0;
+};
+
+void print_head() {
+  fmt::print("{:<9} {:<5} {:<9} {:>10} {:>9} {:>9} {:>9} {:>6} {:>7} {:>10}\n", "case", "engine",
+             "precision", "tokens/s", "texts/s", "ms p50", "ms p99", "ratio", "of roof",
+             "min cosine");
+}
+
+void print_row(const Row& row) {
+  const BenchFigures& figures = row.figures;
+  fmt::print("{:<9} {:<5} {:<9} {:>10.0f} {:>9.1f} {:>9.3f} {:>9.3f} {:>6.2f} {:>7} {:>10.7f}\n",
+             row.case_name, figures.engine, figures.precision, figures.tokens_per_s,
+             figures.texts_per_s, figures.ms_p50, figures.ms_p99, figures.ratio,
+             row.roof_share > 0 ? fmt::format("{:.0f} %", row.roof_share * 100) : "", row.cosine);
+}
+
+void print_json(const Row& row) {
+  const BenchFigures& figures = row.figures;
   JsonWriter writer;
   writer.begin_object();
-  writer.key("case").string(case_name);
+  writer.key("case").string(row.case_name);
   writer.key("engine").string(figures.engine);
   writer.key("precision").string(figures.precision);
   writer.key("tokens_per_s").number(figures.tokens_per_s);
@@ -137,11 +167,45 @@ void print_figures(const BenchCommand& command, const std::string& case_name,
   writer.key("ms_p50").number(figures.ms_p50);
   writer.key("ms_p99").number(figures.ms_p99);
   writer.key("ratio").number(figures.ratio);
+  if (row.roof_share > 0) writer.key("roof_share").number(row.roof_share);
   writer.key("rounds").unsigned_integer(figures.rounds);
-  writer.key("min_cosine").number(cosine);
+  writer.key("min_cosine").number(row.cosine);
   writer.key("neso").string(kVersion);
   writer.end_object();
   fmt::print("{}\n", writer.text());
+}
+
+void print_peak(const BenchCommand& command, Isa isa, size_t threads, const MachinePeak& peak) {
+  if (!command.json) {
+    fmt::print(
+        "peak of {} threads, {}: fp32 {:.0f} GFLOP/s, bf16 {:.0f} GFLOP/s, int8 {:.0f} "
+        "GOP/s, memory {:.1f} GB/s\n",
+        threads, to_string(isa), peak.fp32_flops * 1e-9, peak.bf16_flops * 1e-9,
+        peak.int8_ops * 1e-9, peak.read_bytes * 1e-9);
+    return;
+  }
+  JsonWriter writer;
+  writer.begin_object();
+  writer.key("case").string("peak");
+  writer.key("threads").unsigned_integer(threads);
+  writer.key("isa").string(to_string(isa));
+  writer.key("fp32_gflops").number(peak.fp32_flops * 1e-9);
+  writer.key("bf16_gflops").number(peak.bf16_flops * 1e-9);
+  writer.key("int8_gops").number(peak.int8_ops * 1e-9);
+  writer.key("read_gb_per_s").number(peak.read_bytes * 1e-9);
+  writer.end_object();
+  fmt::print("{}\n", writer.text());
+}
+
+// The time of one round at the machine's peak.
+double roof_seconds(const BenchCase& workload, const MachinePeak& peak,
+                    const Architecture& architecture, Precision precision) {
+  double seconds = 0;
+  for (const TokenBatch& batch : workload.batches) {
+    for (size_t i = 0; i < batch.size(); ++i)
+      seconds += roof_seconds(peak, architecture, precision, batch.length(i));
+  }
+  return seconds;
 }
 
 Result<> bench(const BenchCommand& command) {
@@ -149,18 +213,31 @@ Result<> bench(const BenchCommand& command) {
   const fs::path folder = model_folder(source);
   NESO_TRY(const Checkpoint checkpoint, open_checkpoint(folder));
   NESO_TRY(std::vector<BenchEngine> engines, open_engines(command, folder, checkpoint));
-  const BenchLimits limits{checkpoint.architecture.vocabulary,
-                           checkpoint.architecture.max_positions};
-  if (!command.json) {
-    fmt::print("{:<8} {:<6} {:<11} {:>12} {:>12} {:>10} {:>10} {:>8} {:>10}\n", "case", "engine",
-               "precision", "tokens/s", "texts/s", "ms p50", "ms p99", "ratio", "min cosine");
-  }
+  NESO_TRY(const Isa isa, choose_isa(command.isa));
+  const size_t threads = command.threads == 0 ? usable_cores() : command.threads;
+  const Architecture& architecture = checkpoint.architecture;
+  const BenchLimits limits{architecture.vocabulary, architecture.max_positions};
+  NESO_TRY(MachinePeak peak, measure_peak(isa, threads, system_clock()));
+  print_peak(command, isa, threads, peak);
+  if (!command.json) print_head();
   for (const std::string& name : split(command.cases)) {
     NESO_TRY(const BenchCase workload, make_bench_case(name, limits));
     NESO_TRY(const double cosine, agreement(workload, engines));
     NESO_TRY(const auto figures, run_bench_case(workload, engines, command.run, system_clock()));
-    for (const BenchFigures& row : figures) print_figures(command, name, row, cosine);
+    // Shared machines change their speed: the higher peak of before and after is the roof.
+    NESO_TRY(const MachinePeak after, measure_peak(isa, threads, system_clock()));
+    peak = higher(peak, after);
+    for (size_t i = 0; i < figures.size(); ++i) {
+      Row row{name, figures[i], 0, cosine};
+      if (figures[i].engine == "cpu") {
+        row.roof_share =
+            roof_seconds(workload, peak, architecture, engines[i].engine->info().precision) /
+            figures[i].median_round_s;
+      }
+      command.json ? print_json(row) : print_row(row);
+    }
     std::fflush(stdout);
+    peak = after;
   }
   return {};
 }

@@ -49,6 +49,7 @@ BenchFigures sum_up(const BenchCase& workload, const Timings& timings, const Tim
   const double round_s = percentile(timings.round_s, 50);
   BenchFigures figures;
   figures.rounds = timings.round_s.size();
+  figures.median_round_s = round_s;
   figures.tokens_per_s = tokens / round_s;
   figures.texts_per_s = texts / round_s;
   figures.ms_p50 = percentile(timings.call_ms, 50);

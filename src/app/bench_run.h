@@ -33,6 +33,7 @@ struct BenchFigures {
   double texts_per_s = 0;
   double ms_p50 = 0;  // of one encode call
   double ms_p99 = 0;
+  double median_round_s = 0;
   double ratio = 1;  // median over rounds of (this engine's speed / the last engine's)
 };
 

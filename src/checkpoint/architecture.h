@@ -28,6 +28,10 @@ struct Architecture {
   PositionKind position_kind = PositionKind::Learned;
 
   size_t head_size() const { return hidden / heads; }
+  // Of all products of a layer: multiply-adds per token, attention aside.
+  size_t linear_weights_per_layer() const {
+    return 4 * hidden * hidden + 2 * hidden * intermediate;
+  }
 };
 
 }  // namespace neso

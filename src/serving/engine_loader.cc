@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "engine/cpu/cpu_engine.h"
+#include "simd/cpu.h"
 #include "engine/onnx/onnx_engine.h"
 
 namespace neso {
@@ -49,7 +50,7 @@ Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id
 }
 
 Result<OpenedEngine> open_cpu(const ModelFiles& files) {
-  NESO_TRY(const auto weights, load_cpu_weights(*files.checkpoint, Precision::Fp32));
+  NESO_TRY(const auto weights, load_cpu_weights(*files.checkpoint, Precision::Fp32, supported_isas().back()));
   OpenedEngine opened;
   opened.kind = EngineKind::Cpu;
   opened.make = [weights](size_t count) {

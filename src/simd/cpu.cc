@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simd/cpu.h"
 
+#include <string>
+
+#include "base/error.h"
+
 namespace neso {
 
 std::string_view to_string(Isa isa) {
@@ -35,6 +39,17 @@ std::vector<Isa> supported_isas() {
   if (bf16) isas.push_back(Isa::Avx512Bf16);
 #endif
   return isas;
+}
+
+Result<Isa> choose_isa(std::string_view name) {
+  const std::vector<Isa> isas = supported_isas();
+  if (name.empty()) return isas.back();
+  std::string list;
+  for (const Isa isa : isas) {
+    if (name == to_string(isa)) return isa;
+    list += (list.empty() ? "" : ", ") + std::string(to_string(isa));
+  }
+  return invalid_argument("this machine has no instruction set '{}'; choose from {}", name, list);
 }
 
 }  // namespace neso

@@ -5,11 +5,15 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "simd/isa.h"
 
 namespace neso {
 
 std::string_view to_string(Isa isa);  // "generic", "avx2", "avx512", ...
+
+// By its name; empty is the best. Refuses what this CPU lacks, with the list of what it has.
+Result<Isa> choose_isa(std::string_view name);
 
 // Those that this build has kernels for and that both CPU and operating system support. Never
 // empty, ascending.

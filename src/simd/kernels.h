@@ -114,6 +114,9 @@ struct KernelTable {
   void (*layer_norm)(const LayerNorm&);
   void (*softmax)(const Softmax&);
   void (*convert)(const Convert&);
+  // `steps` rounds of multiplications of registers, the roof of every product; answers how many
+  // multiply-adds that was. seed: 32 units of operands; sink: kRowPadding floats, overwritten.
+  size_t (*multiply_peak)(Format format, size_t steps, const int32_t* seed, float* sink);
 };
 
 // The process must run on a CPU that supports `isa` (simd/cpu.h).

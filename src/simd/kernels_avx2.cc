@@ -13,6 +13,9 @@ typedef __m256 Vec;
 typedef int VecInt __attribute__((vector_size(32)));
 typedef unsigned VecUint __attribute__((vector_size(32)));
 
+// A value in a register, as an operand of inline assembly.
+#define NESO_REGISTER(value) "+x"(value)
+
 constexpr size_t kLanes = 8;
 constexpr int kPanelVectors = 2;
 constexpr int kAccumulators = 12;

@@ -11,6 +11,13 @@ typedef float Vec __attribute__((vector_size(16)));
 typedef int VecInt __attribute__((vector_size(16)));
 typedef unsigned VecUint __attribute__((vector_size(16)));
 
+// A value in a register, as an operand of inline assembly.
+#if defined(__aarch64__)
+#define NESO_REGISTER(value) "+w"(value)
+#else
+#define NESO_REGISTER(value) "+x"(value)
+#endif
+
 constexpr size_t kLanes = 4;
 constexpr int kPanelVectors = 2;  // columns of a full panel, in vectors
 constexpr int kAccumulators =

@@ -80,7 +80,7 @@ void expect_close(std::span<const float> ours, std::span<const float> theirs,
 }
 
 std::unique_ptr<Engine> engine_for(const Checkpoint& checkpoint, Isa isa, size_t threads) {
-  auto weights = pack_cpu_weights(checkpoint, Precision::Fp32, isa);
+  auto weights = load_cpu_weights(checkpoint, Precision::Fp32, isa);
   EXPECT_TRUE(weights.has_value()) << weights.error().message;
   auto engine = make_cpu_engine(*std::move(weights), CpuOptions{threads});
   EXPECT_TRUE(engine.has_value()) << engine.error().message;

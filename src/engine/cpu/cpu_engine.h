@@ -8,6 +8,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "engine/engine.h"
+#include "simd/isa.h"
 
 namespace neso {
 
@@ -19,10 +20,10 @@ struct CpuOptions {
 
 // The weights of one model, packed for the products; immutable, shared by all engines made from it.
 class CpuWeights;
-// Reads and packs. Refuses non-finite weights, naming the tensor. The checkpoint's files are not
-// needed afterwards.
+// Reads and packs for an instruction set that the CPU has (simd/cpu.h). Refuses non-finite weights,
+// naming the tensor. The checkpoint's files are not needed afterwards.
 Result<std::shared_ptr<const CpuWeights>> load_cpu_weights(const Checkpoint& checkpoint,
-                                                           Precision precision);
+                                                           Precision precision, Isa isa);
 
 // One engine over them: can_encode only.
 Result<std::unique_ptr<Engine>> make_cpu_engine(std::shared_ptr<const CpuWeights> weights,

@@ -51,7 +51,7 @@ Architecture wide_bert() {
 
 std::shared_ptr<const CpuWeights> weights_for(const Architecture& architecture, Isa isa,
                                               Precision precision = Precision::Fp32) {
-  auto weights = pack_cpu_weights(random_bert(architecture, 7), precision, isa);
+  auto weights = load_cpu_weights(random_bert(architecture, 7), precision, isa);
   EXPECT_TRUE(weights.has_value());
   return *std::move(weights);
 }
@@ -258,7 +258,7 @@ TEST(CpuWeightsLoad, RefusesWeightsThatAreNotFiniteAndNamesTheTensor) {
       auto spoilt = std::make_shared<RandomBertWeights>(small_bert(), 7);
       spoilt->spoil(name, 3, value);
       checkpoint.weights = spoilt;
-      const auto weights = load_cpu_weights(checkpoint, Precision::Fp32);
+      const auto weights = load_cpu_weights(checkpoint, Precision::Fp32, Isa::Generic);
       ASSERT_FALSE(weights.has_value()) << name;
       EXPECT_THAT(weights.error().message, AllOf(HasSubstr(name), HasSubstr("element 3")));
     }
@@ -279,13 +279,13 @@ TEST(CpuWeightsLoad, ErrorsOfTheStoreComeThrough) {
   };
   Checkpoint checkpoint = random_bert(small_bert(), 7);
   checkpoint.weights = std::make_shared<CutShort>();
-  const auto weights = load_cpu_weights(checkpoint, Precision::Fp32);
+  const auto weights = load_cpu_weights(checkpoint, Precision::Fp32, Isa::Generic);
   ASSERT_FALSE(weights.has_value());
   EXPECT_EQ(weights.error().message, "file cut short");
 }
 
 TEST(CpuWeightsLoad, EnginesShareOneCopy) {
-  const auto loaded = load_cpu_weights(random_bert(small_bert(), 7), Precision::Fp32);
+  const auto loaded = load_cpu_weights(random_bert(small_bert(), 7), Precision::Fp32, Isa::Generic);
   ASSERT_TRUE(loaded.has_value());
   const auto first = engine_for(*loaded, 1);
   const auto second = engine_for(*loaded, 2);

@@ -13,7 +13,6 @@
 #include "engine/cpu/cpu_engine.h"
 #include "engine/cpu/weight_rows.h"
 #include "engine/pooling.h"
-#include "simd/cpu.h"
 #include "simd/panels.h"
 
 namespace neso {
@@ -233,7 +232,7 @@ class Packer {
 
 }  // namespace
 
-Result<std::shared_ptr<const CpuWeights>> pack_cpu_weights(const Checkpoint& checkpoint,
+Result<std::shared_ptr<const CpuWeights>> load_cpu_weights(const Checkpoint& checkpoint,
                                                            Precision precision, Isa isa) {
   NESO_TRY(const EncoderWeightNames names, encoder_weight_names(checkpoint));
   auto weights = std::make_shared<CpuWeights>();
@@ -248,11 +247,6 @@ Result<std::shared_ptr<const CpuWeights>> pack_cpu_weights(const Checkpoint& che
   NESO_TRY(FloatBuffer scratch, FloatBuffer::allocate(scratch_floats(*weights), "reading weights"));
   NESO_TRY_VOID(Packer(*checkpoint.weights, *weights, scratch.span()).pack(names));
   return std::shared_ptr<const CpuWeights>(std::move(weights));
-}
-
-Result<std::shared_ptr<const CpuWeights>> load_cpu_weights(const Checkpoint& checkpoint,
-                                                           Precision precision) {
-  return pack_cpu_weights(checkpoint, precision, supported_isas().back());
 }
 
 }  // namespace neso

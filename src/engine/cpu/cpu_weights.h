@@ -57,8 +57,4 @@ class CpuWeights {
   FloatBuffer memory;  // what all the pointers point into
 };
 
-// As load_cpu_weights, for a given instruction set (which the CPU must support).
-Result<std::shared_ptr<const CpuWeights>> pack_cpu_weights(const Checkpoint& checkpoint,
-                                                           Precision precision, Isa isa);
-
 }  // namespace neso
