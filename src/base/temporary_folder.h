@@ -35,12 +35,16 @@ class TemporaryFolder {
   std::filesystem::path write(std::string_view name, std::string_view content) const {
     const std::filesystem::path file = path_ / name;
     std::filesystem::create_directories(file.parent_path());
+    std::filesystem::remove(file);  // rewriting in place makes some file systems wait for the disk
     std::ofstream stream(file, std::ios::binary);
     stream << content;
     stream.close();
     NESO_CHECK(stream.good());
     return file;
   }
+
+  // A file, or a folder with all that is in it.
+  void remove(std::string_view name) const { std::filesystem::remove_all(path_ / name); }
 
  private:
   std::filesystem::path path_;

@@ -20,13 +20,13 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 
-Error refusal(const TestFolder& folder) {
+Error refusal(const TemporaryFolder& folder) {
   const auto checkpoint = open_checkpoint(folder.path());
   return checkpoint ? Error{ErrorCode::Internal, "it was taken"} : checkpoint.error();
 }
 
 // A folder whose modules are Transformer and Pooling, with this pooling file.
-void write_pooling(const TestFolder& folder, const std::string& config) {
+void write_pooling(const TemporaryFolder& folder, const std::string& config) {
   folder.write("modules.json", R"([{"idx":0,"path":"","type":"a.Transformer"},)"
                                R"({"idx":1,"path":"1_Pooling","type":"a.Pooling"}])");
   folder.write("1_Pooling/config.json", config);
@@ -74,7 +74,7 @@ TEST(Checkpoint, ReadsTheRealMiniLmsNumbers) {
 }
 
 TEST(Checkpoint, IsNotFoundWithoutConfigJson) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   EXPECT_EQ(refusal(folder).code, ErrorCode::NotFound);
   EXPECT_THAT(refusal(folder).message, HasSubstr("config.json"));
   EXPECT_EQ(open_checkpoint(folder.path() / "nowhere").error().code, ErrorCode::NotFound);
@@ -122,7 +122,7 @@ struct Limit {
   bool operator==(const Limit&) const = default;
 };
 
-Limit limit_of(const TestFolder& folder) {
+Limit limit_of(const TemporaryFolder& folder) {
   const auto model = open_checkpoint(folder.path());
   return model ? Limit{model->max_tokens, model->max_tokens_source}
                : Limit{0, model.error().message};
@@ -253,7 +253,7 @@ TEST(FolderWithoutWeights, SaysWhyPickleIsNotRead) {
 }
 
 TEST(FolderWithoutWeights, MayBeOfAnyArchitectureWhenItHasOnnx) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("config.json",
                R"({"model_type":"qwen3","architectures":["Qwen3ForCausalLM"],"hidden_size":16,)"
                R"("vocab_size":20,"max_position_embeddings":64})");
@@ -272,7 +272,7 @@ TEST(FolderWithoutWeights, MayBeOfAnyArchitectureWhenItHasOnnx) {
 
 TEST(FolderWithoutWeights, FindsTheGraphInAFolderBelow) {
   for (const std::string graph : {"1/model.onnx", "onnx/model_quantized.onnx"}) {
-    const TestFolder folder;
+    const TemporaryFolder folder;
     folder.write("config.json", R"({"model_type":"mpnet","max_position_embeddings":514})");
     EXPECT_EQ(refusal(folder).code, ErrorCode::Unsupported);
     folder.write(graph, "graph");
@@ -283,7 +283,7 @@ TEST(FolderWithoutWeights, FindsTheGraphInAFolderBelow) {
 }
 
 TEST(FolderWithoutWeights, NeedsALimitOfTokensFromSomewhere) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("config.json", R"({"model_type":"mamba"})");
   folder.write("model.onnx", "graph");
   EXPECT_THAT(refusal(folder).message,
@@ -298,7 +298,7 @@ TEST(FolderWithWeights, RefusesASpoiltFileEvenBesideOnnx) {
 }
 
 TEST(FolderWithWeights, InASubfolderIsReadThere) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("modules.json", R"([{"idx":0,"path":"0_Transformer","type":"a.Transformer"},)"
                                R"({"idx":1,"path":"1_Pooling","type":"a.Pooling"}])");
   folder.write("1_Pooling/config.json", "{}");

@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 using Changes = std::vector<std::pair<std::string, std::string>>;
 
 Result<Architecture> read(const std::string& config_json) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("config.json", config_json);
   NESO_TRY(const ConfigFile config, ConfigFile::open(folder.path() / "config.json"));
   NESO_TRY(const Family* family, family_of(config));
@@ -152,7 +152,7 @@ TEST(Families, RefusesAKeyThatIsThereTwice) {
 }
 
 TEST(Families, ReadsForeignSizesUnderTheirUsualNames) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("config.json",
                R"({"model_type":"nomic_bert","n_embd":768,"n_positions":8192,"vocab_size":30528})");
   const auto nomic = read_foreign_architecture(*ConfigFile::open(folder.path() / "config.json"));
@@ -165,7 +165,7 @@ TEST(Families, ReadsForeignSizesUnderTheirUsualNames) {
 }
 
 TEST(Families, LeavesOutThePositionsThatRobertaNeverUses) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("config.json",
                R"({"model_type":"xlm-roberta","max_position_embeddings":514,"pad_token_id":1})");
   EXPECT_EQ(

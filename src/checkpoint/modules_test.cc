@@ -32,21 +32,21 @@ const std::string kOldTransformer = "sentence_transformers.models.Transformer";
 const std::string kOldPooling = "sentence_transformers.models.Pooling";
 const std::string kOldNormalize = "sentence_transformers.models.Normalize";
 
-Error refusal(const TestFolder& folder) {
+Error refusal(const TemporaryFolder& folder) {
   const auto modules = read_modules(folder.path());
   return modules ? Error{ErrorCode::Internal, "it was taken"} : modules.error();
 }
 
 // Transformer and Pooling, with this pooling file.
 Result<Modules> with_pooling(const std::string& config) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("modules.json", modules_json({{kOldTransformer, ""}, {kOldPooling, "1_Pooling"}}));
   folder.write("1_Pooling/config.json", config);
   return read_modules(folder.path());
 }
 
 TEST(Modules, ReadsTheOldGeneration) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("modules.json", modules_json({{kOldTransformer, ""},
                                              {kOldPooling, "1_Pooling"},
                                              {kOldNormalize, "2_Normalize"}}));
@@ -63,7 +63,7 @@ TEST(Modules, ReadsTheOldGeneration) {
 }
 
 TEST(Modules, ReadsTheNewGeneration) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write(
       "modules.json",
       modules_json(
@@ -82,7 +82,7 @@ TEST(Modules, ReadsTheNewGeneration) {
 }
 
 TEST(Modules, FindsTheTransformerInAFolderOfItsOwn) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("modules.json",
                modules_json({{kOldTransformer, "0_Transformer"}, {kOldPooling, "1_Pooling"}}));
   folder.write("1_Pooling/config.json", "{}");
@@ -90,7 +90,7 @@ TEST(Modules, FindsTheTransformerInAFolderOfItsOwn) {
 }
 
 TEST(Modules, WithoutModulesJsonOnlyThePoolingFileCounts) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const auto bare = read_modules(folder.path());
   ASSERT_TRUE(bare);
   EXPECT_EQ(bare->pooling, std::nullopt);
@@ -169,7 +169,7 @@ TEST(Modules, RefusesPoolingThatItDoesNotKnow) {
 }
 
 TEST(Modules, RefusesAPoolingWithoutItsFile) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("modules.json", modules_json({{kOldTransformer, ""}, {kOldPooling, "1_Pooling"}}));
   EXPECT_EQ(refusal(folder).code,
             ErrorCode::InvalidArgument);  // NotFound would mean: no model folder
@@ -177,7 +177,7 @@ TEST(Modules, RefusesAPoolingWithoutItsFile) {
 }
 
 TEST(Modules, RefusesModulesByName) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("1_Pooling/config.json", "{}");
   folder.write("modules.json", modules_json({{kOldTransformer, ""},
                                              {kOldPooling, "1_Pooling"},
@@ -204,7 +204,7 @@ TEST(Modules, RefusesOtherOrders) {
        {kOldNormalize, "n"}},
   };
   for (const auto& order : orders) {
-    const TestFolder folder;
+    const TemporaryFolder folder;
     folder.write("1_Pooling/config.json", "{}");
     folder.write("modules.json", modules_json(order));
     EXPECT_EQ(refusal(folder).code, ErrorCode::Unsupported) << modules_json(order);
@@ -213,19 +213,19 @@ TEST(Modules, RefusesOtherOrders) {
 
 TEST(Modules, RefusesPathsThatLeaveTheFolder) {
   for (const std::string path : {"../1_Pooling", "/etc", "1_Pooling/../../x", "a\\u0000b"}) {
-    const TestFolder folder;
+    const TemporaryFolder folder;
     folder.write("modules.json", modules_json({{kOldTransformer, ""}, {kOldPooling, path}}));
     EXPECT_THAT(refusal(folder).message, HasSubstr("leads out of the folder")) << path;
   }
-  const TestFolder elsewhere;
-  const TestFolder folder;
+  const TemporaryFolder elsewhere;
+  const TemporaryFolder folder;
   std::filesystem::create_directory_symlink(elsewhere.path(), folder.path() / "1_Pooling");
   folder.write("modules.json", modules_json({{kOldTransformer, ""}, {kOldPooling, "1_Pooling"}}));
   EXPECT_THAT(refusal(folder).message, HasSubstr("leads out of the folder"));
 }
 
 TEST(Modules, RefusesABrokenList) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   for (const std::string json : {"{}", "[{}]", R"([{"type":"a.Transformer"}])", R"([7])", "["}) {
     folder.write("modules.json", json);
     EXPECT_THAT(refusal(folder).message, HasSubstr("modules.json")) << json;
@@ -234,7 +234,7 @@ TEST(Modules, RefusesABrokenList) {
 }
 
 TEST(Modules, RefusesToNormalizeTokenStates) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write(
       "modules.json",
       modules_json({{kOldTransformer, ""}, {kOldPooling, "1_Pooling"}, {kOldNormalize, "n"}}));

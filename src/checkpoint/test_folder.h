@@ -2,53 +2,17 @@
 // For tests only: model folders made on the spot, small, and spoilt as a test likes.
 #pragma once
 
-#include <stdlib.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
+#include "base/temporary_folder.h"
 #include "tensor/shape.h"
 
 namespace neso {
-
-// A folder of its own, gone with the object.
-class TestFolder {
- public:
-  TestFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "neso-test-XXXXXX").string();
-    NESO_CHECK(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TestFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
-  void write(const std::filesystem::path& name, std::string_view content) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    std::ofstream file(path_ / name, std::ios::binary | std::ios::trunc);
-    file.write(content.data(), static_cast<std::streamsize>(content.size()));
-    NESO_CHECK(file.flush().good());
-  }
-  void remove(const std::filesystem::path& name) const {
-    std::filesystem::remove_all(path_ / name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 struct TestTensor {
   std::string name;
@@ -128,7 +92,7 @@ inline std::string small_bert_config(
 }
 
 // A folder with config.json and model.safetensors of the small BERT, and nothing else.
-class SmallBertFolder : public TestFolder {
+class SmallBertFolder : public TemporaryFolder {
  public:
   SmallBertFolder() {
     write("config.json", small_bert_config());

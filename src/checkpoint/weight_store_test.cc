@@ -41,7 +41,7 @@ TEST(WeightStore, ReadsEveryFloatTypeAsFp32) {
       {"F16", raw<uint16_t>({0x3C00, 0xC100, 0x0000, 0x7BFF})},
   };
   for (const auto& [type, data] : files) {
-    const TestFolder folder;
+    const TemporaryFolder folder;
     folder.write("model.safetensors", safetensors_bytes(header_of(type, 4, data.size()), data));
     const auto store = open_safetensors(folder.path());
     ASSERT_TRUE(store) << store.error().message;
@@ -49,7 +49,7 @@ TEST(WeightStore, ReadsEveryFloatTypeAsFp32) {
     ASSERT_TRUE((*store)->read_fp32("t", values));
     EXPECT_EQ(values, expected) << type;
   }
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("model.safetensors",
                safetensors_bytes(header_of("BF16", 2, 4), raw<uint16_t>({0x3F80, 0xC020})));
   std::vector<float> values(2);
@@ -61,7 +61,7 @@ TEST(WeightStore, ReadsATensorOfManyChunksWhole) {
   std::vector<uint16_t> stored(150'001);
   for (size_t i = 0; i < stored.size(); ++i)
     stored[i] = static_cast<uint16_t>(i % 0x7F00);  // finite bf16
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("model.safetensors",
                safetensors_bytes(header_of("BF16", stored.size(), stored.size() * 2), raw(stored)));
   std::vector<float> values(stored.size());
@@ -72,7 +72,7 @@ TEST(WeightStore, ReadsATensorOfManyChunksWhole) {
 }
 
 TEST(WeightStore, AnswersNamesAndInfo) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("model.safetensors", safetensors_bytes({{"b", {2, 3}}, {"a", {4}, "I64", 8}}));
   const auto store = open_safetensors(folder.path());
   ASSERT_TRUE(store);
@@ -93,7 +93,7 @@ TEST(WeightStore, AnswersNamesAndInfo) {
 }
 
 TEST(WeightStore, NamesFileAndTensorWhenItRefuses) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("model.safetensors",
                safetensors_bytes(header_of("F32", 3, 8), std::string(8, '\0')));
   EXPECT_THAT(refusal(folder.path()),
@@ -101,7 +101,7 @@ TEST(WeightStore, NamesFileAndTensorWhenItRefuses) {
 }
 
 TEST(WeightStore, IsNotFoundInAFolderWithoutWeights) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const auto store = open_safetensors(folder.path());
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ErrorCode::NotFound);
@@ -110,7 +110,7 @@ TEST(WeightStore, IsNotFoundInAFolderWithoutWeights) {
 
 TEST(WeightStore, RefusesAGoodFileCutAtAnyByte) {
   const std::string good = safetensors_bytes({{"a", {2, 2}}, {"b", {3}}});
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("model.safetensors", good);
   EXPECT_EQ(refusal(folder.path()), "");
   for (size_t size = good.size(); size-- > 0;) {
@@ -121,7 +121,7 @@ TEST(WeightStore, RefusesAGoodFileCutAtAnyByte) {
 
 TEST(WeightStore, RefusesSparseFilesOfATerabyte) {
   constexpr uintmax_t kTerabyte = uintmax_t{1} << 40U;
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const fs::path file = folder.path() / "model.safetensors";
   folder.write("model.safetensors", "");
   std::error_code error;
@@ -136,7 +136,7 @@ TEST(WeightStore, RefusesSparseFilesOfATerabyte) {
 }
 
 TEST(WeightStore, ReportsAFileCutShortAfterItWasOpened) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("model.safetensors", safetensors_bytes({{"a", {4096}}, {"b", {100'000}, "F16", 2}}));
   const auto store = open_safetensors(folder.path());
   ASSERT_TRUE(store);
@@ -151,7 +151,7 @@ TEST(WeightStore, ReportsAFileCutShortAfterItWasOpened) {
 }
 
 TEST(WeightStore, ReportsAFileWrittenToAfterItWasOpened) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const fs::path file = folder.path() / "model.safetensors";
   folder.write("model.safetensors", safetensors_bytes({{"a", {16}}}));
   const auto store = open_safetensors(folder.path());
@@ -166,7 +166,7 @@ TEST(WeightStore, ReportsAFileWrittenToAfterItWasOpened) {
 
 // Two shards, a.safetensors with tensors a1 and a2, b.safetensors with b1, and an index that a test
 // may replace.
-class ShardedFolder : public TestFolder {
+class ShardedFolder : public TemporaryFolder {
  public:
   ShardedFolder() {
     write("a.safetensors", safetensors_bytes({{"a1", {2}}, {"a2", {3}}}));
@@ -210,7 +210,7 @@ TEST(ShardedWeights, RefusesNamesThatAreNotPlain) {
 }
 
 TEST(ShardedWeights, RefusesALinkOutOfTheFolder) {
-  const TestFolder elsewhere;
+  const TemporaryFolder elsewhere;
   elsewhere.write("secret.safetensors", safetensors_bytes({{"c1", {1}}}));
   const ShardedFolder folder;
   fs::create_symlink(elsewhere.path() / "secret.safetensors", folder.path() / "c.safetensors");

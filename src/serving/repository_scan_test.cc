@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(RepositoryScan, FindsModelsAndTheirVersionsInOrder) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   for (const char* file : {"b/10/x", "b/2/x", "b/1_Pooling/x", "b/configs/x", "a/config.pbtxt",
                            ".git/1/x", "README.md"}) {
     folder.write(file, "");
@@ -30,7 +30,7 @@ TEST(RepositoryScan, FindsModelsAndTheirVersionsInOrder) {
 }
 
 TEST(RepositoryScan, IgnoresWhatIsNoVersion) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   for (const char* file :
        {"m/0/x", "m/01/x", "m/1x/x", "m/12345678901234567890/x", "m/-1/x", "m/7/x", "m/1"}) {
     folder.write(file, "");
@@ -41,8 +41,8 @@ TEST(RepositoryScan, IgnoresWhatIsNoVersion) {
 }
 
 TEST(RepositoryScan, KeepsNamesThatTwoRepositoriesHaveApart) {
-  const TestFolder one;
-  const TestFolder two;
+  const TemporaryFolder one;
+  const TemporaryFolder two;
   one.write("same/1/x", "");
   two.write("same/1/x", "");
   two.write("other/1/x", "");

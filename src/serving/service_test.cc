@@ -99,7 +99,7 @@ class ServiceTest : public ::testing::Test {
     return promise.get_future().get();
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   ManualClock clock_;
   MetricRegistry metrics_;
   std::unique_ptr<Repository> repository_;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/temporary_folder.h"
 #include "engine/onnx/onnx_fixture.h"
 
 namespace neso {
@@ -18,7 +19,6 @@ namespace fs = std::filesystem;
 using onnx_fixture::model_bytes;
 using onnx_fixture::model_path;
 using onnx_fixture::open_error;
-using onnx_fixture::TemporaryFolder;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <fstream>
 
+#include "base/temporary_folder.h"
 #include "engine/onnx/onnx_fixture.h"
 
 namespace neso {
@@ -17,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using onnx_fixture::model_bytes;
 using onnx_fixture::model_path;
-using onnx_fixture::TemporaryFolder;
 using testing::AllOf;
 using testing::HasSubstr;
 

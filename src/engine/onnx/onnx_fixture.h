@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For this folder's tests: the library, the models of tests/data/onnx (tools/make_onnx_models.py),
-// a temporary folder.
+// For this folder's tests: the library, the models of tests/data/onnx (tools/make_onnx_models.py).
 #pragma once
 
 #include <filesystem>
@@ -22,20 +21,5 @@ std::string model_bytes(std::string_view name);
 std::unique_ptr<Engine> open(std::string_view name, const OnnxOptions& options = {});
 // The error of a model that must not; an error that says so when it opens all the same.
 Error open_error(const std::filesystem::path& path, const OnnxOptions& options = {});
-
-// A new folder, removed with all it holds.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  // Answers the file's path; folders on the way are made.
-  std::filesystem::path write(std::string_view name, std::string_view content) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace neso::onnx_fixture

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onnx/onnx_fixture.h"
 
-#include <unistd.h>
-
 #include <fstream>
 #include <iterator>
 
@@ -39,25 +37,6 @@ std::unique_ptr<Engine> open(std::string_view name, const OnnxOptions& options) 
 Error open_error(const fs::path& path, const OnnxOptions& options) {
   auto engine = open_onnx_engine(runtime(), path, options);
   return engine ? Error{ErrorCode::Internal, "the model opened"} : engine.error();
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "neso_onnx_XXXXXX").string();
-  NESO_CHECK(mkdtemp(name.data()) != nullptr);
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-fs::path TemporaryFolder::write(std::string_view name, std::string_view content) const {
-  const fs::path path = path_ / name;
-  fs::create_directories(path.parent_path());
-  fs::remove(path);  // to rewrite a file in place makes some file systems wait for the disk
-  std::ofstream(path, std::ios::binary) << content;
-  return path;
 }
 
 }  // namespace neso::onnx_fixture

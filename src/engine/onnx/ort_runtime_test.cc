@@ -6,12 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder.h"
 #include "engine/onnx/onnx_fixture.h"
 
 namespace neso {
 namespace {
 
-using onnx_fixture::TemporaryFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
