@@ -170,6 +170,16 @@ TEST_F(ModelTest, RefusesBeforeQueueingAndCountsNothing) {
   EXPECT_EQ(model_->statistics().success.count, 0U);
 }
 
+TEST_F(ModelTest, CountsWhatTheEngineRefusesAsAFailureOfTheBackend) {
+  make_encoder();
+  const auto response =
+      infer({ids("input_ids", {1, 1}, {TestEngineScript::kFail})}, {"embeddings"});
+  ASSERT_FALSE(response);
+  EXPECT_EQ(model_->statistics().fail.count, 1U);
+  EXPECT_EQ(model_->statistics().success.count, 0U);
+  EXPECT_THAT(metrics_.text(), HasSubstr("reason=\"BACKEND\",version=\"3\"} 1"));
+}
+
 TEST_F(ModelTest, PrefixesTheQueuesRefusalWithTheRequest) {
   make_encoder(false, {.max_queued_cost = 2});
   EXPECT_EQ(infer({ids("input_ids", {1, 3}, {1, 2, 3})}, {"embeddings"}).error().code,

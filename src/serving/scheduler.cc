@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "serving/execute.h"
 
 namespace neso {
@@ -15,6 +14,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::shared_ptr<Statistics
     : options_(options),
       recorder_(std::move(recorder)),
       clock_(recorder_->clock()),
+      failures_(recorder_->model(), clock_),
       batcher_(options.limits) {}
 
 Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<Engine>> engines,
@@ -131,10 +131,7 @@ void Scheduler::run(Engine& engine, std::span<Job> jobs) {
       return;
     }
     const Error& error = executed.results.error();
-    if (error.code == ErrorCode::Internal) {
-      log_error("model '{}': a batch of {} failed: {}", recorder_->model(), jobs.size(),
-                error.message);
-    }
+    failures_.failed(jobs.size(), error);
     for (Job& job : jobs) job.done(error);
     return;
   }

@@ -20,6 +20,7 @@
 #include "checkpoint/pooling_spec.h"
 #include "engine/engine.h"
 #include "serving/batcher.h"
+#include "serving/failure_log.h"
 #include "serving/job.h"
 #include "serving/statistics.h"
 
@@ -69,6 +70,7 @@ class Scheduler {
   const Clock& clock_;
   std::vector<std::unique_ptr<Engine>> engines_;  // constant after start
   std::atomic<uint64_t> executions_ = 0;
+  FailureLog failures_;
 
   Mutex mutex_;
   std::condition_variable wake_;

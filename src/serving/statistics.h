@@ -21,7 +21,9 @@
 
 namespace neso {
 
-// Why an accepted request failed: waited too long, client gone, the engine, anything else.
+// Why a request that had been queued failed: waited too long, client gone, the engine (also when it
+// was the inputs that it could not compute with), anything else. As in Triton, what is refused
+// before the queue counts nowhere, whoever finds the mistake.
 enum class FailureReason { Rejected, Canceled, Backend, Other };
 FailureReason failure_reason(ErrorCode code);
 

@@ -189,7 +189,7 @@ TEST(OnnxEngine, OutputsOutliveEngineAndRequest) {
   EXPECT_THAT(values<float>((*result)[1].tensor), ElementsAre(-1, -2, -3, -4));
 }
 
-TEST(OnnxEngine, MapsErrorsOfARun) {
+TEST(OnnxEngine, ARunThatFailsOnItsInputsIsTheClientsError) {
   auto engine = onnx_fixture::open("fails_at_run");
   const auto request = [&](int64_t index, std::vector<int64_t> target, const char* output) {
     return run(*engine,
@@ -204,9 +204,10 @@ TEST(OnnxEngine, MapsErrorsOfARun) {
   EXPECT_THAT(gather.error().message, HasSubstr("out of data bounds, idx=7"));
   const auto reshape = request(1, {2, 2}, "SHAPED");
   ASSERT_FALSE(reshape);
-  EXPECT_EQ(reshape.error().code, ErrorCode::Internal);
+  EXPECT_EQ(reshape.error().code, ErrorCode::InvalidArgument);
   EXPECT_THAT(reshape.error().message,
-              AllOf(HasSubstr("cannot be reshaped"), Not(HasSubstr(".h:")), Not(HasSubstr("::"))));
+              AllOf(HasSubstr("the model's Reshape node cannot compute with these inputs"),
+                    HasSubstr("cannot be reshaped"), Not(HasSubstr(".h:")), Not(HasSubstr("::"))));
   EXPECT_TRUE(request(1, {3, 1}, "SHAPED"));
 }
 

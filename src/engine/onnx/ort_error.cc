@@ -24,6 +24,11 @@ ErrorCode run_code(OrtErrorCode code) {
   return code == ORT_INVALID_ARGUMENT ? ErrorCode::InvalidArgument : ErrorCode::Internal;
 }
 
+// The codes that kernels give for values and sizes that do not fit, and not for what they lack.
+bool may_be_the_inputs(OrtErrorCode code) {
+  return code == ORT_FAIL || code == ORT_INVALID_ARGUMENT || code == ORT_RUNTIME_EXCEPTION;
+}
+
 ErrorCode load_code(OrtErrorCode code) {
   switch (code) {
     case ORT_NOT_IMPLEMENTED:
@@ -83,6 +88,25 @@ std::string_view without_folders(std::string_view token) {
   return is_file ? name : token;
 }
 
+// The text between the first `before` and the `after` that follows it; `rest` loses all of it.
+std::optional<std::string_view> cut_between(std::string_view& rest, std::string_view before,
+                                            std::string_view after) {
+  const size_t at = rest.find(before);
+  if (at == std::string_view::npos) return std::nullopt;
+  const size_t start = at + before.size();
+  const size_t end = rest.find(after, start);
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view found = rest.substr(start, end - start);
+  rest.remove_prefix(end + after.size());
+  return found;
+}
+
+bool is_about_memory(std::string_view text) {
+  return text.find("allocate memory") != std::string_view::npos ||
+         text.find("bad_alloc") != std::string_view::npos ||
+         text.find("out of memory") != std::string_view::npos;
+}
+
 }  // namespace
 
 std::string clean_ort_message(std::string_view message) {
@@ -111,6 +135,34 @@ Result<> ort_check(const OrtApi& api, OrtStatus* status) {
   if (status == nullptr) return {};
   Failure failure = take(api, status);
   return Error{run_code(failure.code), "ONNX Runtime: " + failure.message};
+}
+
+Result<> ort_check_run(const OrtApi& api, OrtStatus* status) {
+  if (status == nullptr) return {};
+  const Failure failure = take(api, status);
+  if (may_be_the_inputs(failure.code)) {
+    if (const auto refused = refused_inputs(failure.message)) {
+      return Error{ErrorCode::InvalidArgument, *refused};
+    }
+  }
+  return Error{run_code(failure.code), "ONNX Runtime: " + failure.message};
+}
+
+std::optional<std::string> refused_inputs(std::string_view message) {
+  std::string_view rest = message;
+  const auto kind = cut_between(rest, "while running ", " node.");
+  const auto name = cut_between(rest, "Name:'", "' Status Message: ");
+  if (!kind || !name || is_about_memory(rest)) return std::nullopt;
+  // In front of the reason there may be the condition, in C++, that did not hold.
+  constexpr std::string_view kCondition = " was false. ";
+  const size_t condition = rest.find(kCondition);
+  if (condition != std::string_view::npos) rest.remove_prefix(condition + kCondition.size());
+  const std::string node =
+      name->empty() ? fmt::format("{} node", *kind) : fmt::format("{} node '{}'", *kind, *name);
+  return fmt::format(
+      "the model's {} cannot compute with these inputs: {}; check that ids lie within the model's "
+      "vocabulary and that no input is longer than it takes",
+      node, rest);
 }
 
 Result<> ort_check_load(const OrtApi& api, OrtStatus* status) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onnx/ort_error.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace neso {
@@ -49,6 +50,35 @@ TEST(OrtError, TakesLongAndEmptyText) {
   EXPECT_EQ(clean_ort_message(" \n "), "");
   const std::string longest(1'000'000, '/');
   EXPECT_EQ(clean_ort_message(longest), longest);
+}
+
+TEST(OrtError, TellsWhichNodeTheInputsDoNotFit) {
+  EXPECT_EQ(
+      refused_inputs("Non-zero status code returned while running Gather node. "
+                     "Name:'/embeddings/Gather' Status Message: indices element out of data "
+                     "bounds, idx=9 must be within the inclusive range [-4,3]"),
+      "the model's Gather node '/embeddings/Gather' cannot compute with these inputs: indices "
+      "element out of data bounds, idx=9 must be within the inclusive range [-4,3]; check "
+      "that ids lie within the model's vocabulary and that no input is longer than it takes");
+}
+
+TEST(OrtError, LeavesOutTheConditionThatDidNotHold) {
+  const auto refused = refused_inputs(
+      "Non-zero status code returned while running Add node. Name:'' Status Message: axis == 1 || "
+      "axis == largest was false. Attempting to broadcast an axis. 512 by 513");
+  ASSERT_TRUE(refused);
+  EXPECT_THAT(*refused,
+              testing::StartsWith("the model's Add node cannot compute with these "
+                                  "inputs: Attempting to broadcast an axis. 512 by 513;"));
+}
+
+TEST(OrtError, BlamesNoInputForWantOfMemoryOrWithoutANode) {
+  EXPECT_FALSE(refused_inputs(
+      "Non-zero status code returned while running MatMul node. Name:'/m' Status Message: Failed "
+      "to allocate memory for requested buffer of size 17179869184"));
+  EXPECT_FALSE(refused_inputs("Failed to load the model"));
+  EXPECT_FALSE(refused_inputs("while running node. Name:'"));
+  EXPECT_FALSE(refused_inputs(""));
 }
 
 }  // namespace

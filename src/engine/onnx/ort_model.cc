@@ -65,6 +65,17 @@ Result<OptionsHandle> session_options(const OrtApi& api, const OnnxOptions& opti
   return handle;
 }
 
+// Of a run the library logs each failure, which its status tells, and each output whose declared
+// shape is not true: a line or more per request. So it keeps silent unless all is wanted.
+Result<OrtHandle<OrtRunOptions>> quiet_runs(const OrtApi& api) {
+  OrtRunOptions* raw = nullptr;
+  NESO_TRY_VOID(ort_check(api, api.CreateRunOptions(&raw)));
+  OrtHandle<OrtRunOptions> handle(raw, api.ReleaseRunOptions);
+  const int severity = log_verbose_enabled(1) ? ORT_LOGGING_LEVEL_INFO : ORT_LOGGING_LEVEL_FATAL;
+  NESO_TRY_VOID(ort_check(api, api.RunOptionsSetRunLogSeverityLevel(raw, severity)));
+  return handle;
+}
+
 // The library's enumerations that are no tensors, as a user knows them.
 std::string_view kind_name(ONNXType type) {
   switch (type) {
@@ -161,7 +172,9 @@ Result<OrtModel> OrtModel::open(std::shared_ptr<const OnnxRuntime> runtime,
   OrtSession* raw = nullptr;
   NESO_TRY_VOID(
       ort_check_load(api, api.CreateSession(runtime->env(), path.c_str(), settings.get(), &raw)));
-  OrtModel model(std::move(runtime), OrtHandle<OrtSession>(raw, api.ReleaseSession));
+  OrtHandle<OrtSession> session(raw, api.ReleaseSession);
+  NESO_TRY(auto run_options, quiet_runs(api));
+  OrtModel model(std::move(runtime), std::move(session), std::move(run_options));
   NESO_TRY_VOID(model.read_declarations());
   return model;
 }
@@ -193,9 +206,9 @@ Result<std::vector<NamedTensor>> OrtModel::run(std::span<const NamedTensor> inpu
   for (const std::string& name : outputs) output_names.push_back(name.c_str());
 
   std::vector<OrtValue*> raw(outputs.size(), nullptr);
-  auto status =
-      ort_check(api, api.Run(session_.get(), nullptr, input_names.data(), input_values.data(),
-                             inputs.size(), output_names.data(), outputs.size(), raw.data()));
+  auto status = ort_check_run(
+      api, api.Run(session_.get(), run_options_.get(), input_names.data(), input_values.data(),
+                   inputs.size(), output_names.data(), outputs.size(), raw.data()));
   std::vector<OrtHandle<OrtValue>> answers;
   for (OrtValue* value : raw) answers.emplace_back(value, api.ReleaseValue);
   if (!status) return std::move(status).error();

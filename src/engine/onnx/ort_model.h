@@ -31,12 +31,16 @@ class OrtModel {
                                        std::span<const std::string> outputs);
 
  private:
-  OrtModel(std::shared_ptr<const OnnxRuntime> runtime, OrtHandle<OrtSession> session)
-      : runtime_(std::move(runtime)), session_(std::move(session)) {}
+  OrtModel(std::shared_ptr<const OnnxRuntime> runtime, OrtHandle<OrtSession> session,
+           OrtHandle<OrtRunOptions> run_options)
+      : runtime_(std::move(runtime)),
+        session_(std::move(session)),
+        run_options_(std::move(run_options)) {}
   Result<> read_declarations();
 
   std::shared_ptr<const OnnxRuntime> runtime_;
   OrtHandle<OrtSession> session_;
+  OrtHandle<OrtRunOptions> run_options_;
   std::vector<TensorSpec> inputs_;
   std::vector<TensorSpec> outputs_;
 };
