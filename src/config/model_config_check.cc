@@ -187,6 +187,25 @@ Result<> check_sequence_batching(const inference::ModelConfig& config) {
   return {};
 }
 
+Result<> check_ensemble(const inference::ModelConfig& config) {
+  if (!config.has_ensemble_scheduling()) return {};
+  const auto& steps = config.ensemble_scheduling().step();
+  if (steps.empty()) {
+    return invalid_argument("must specify 'step' for ensemble '{}'", config.name());
+  }
+  for (int i = 0; i < steps.size(); ++i) {
+    const auto& step = steps.Get(i);
+    const std::string_view missing = step.model_name().empty()   ? "model_name"
+                                     : step.input_map().empty()  ? "input_map"
+                                     : step.output_map().empty() ? "output_map"
+                                                                 : "";
+    if (missing.empty()) continue;
+    return invalid_argument("must specify '{}' in step {} of ensemble '{}'", missing, i,
+                            config.name());
+  }
+  return {};
+}
+
 Result<> check_instance_group(const inference::ModelConfig& config, int index) {
   const inference::ModelInstanceGroup& group = config.instance_group(index);
   const std::string name =
@@ -263,6 +282,7 @@ Result<> check_config(const inference::ModelConfig& config) {
   NESO_TRY_VOID(check_response_cache(config));
   NESO_TRY_VOID(check_sequence_batching(config));
   NESO_TRY_VOID(check_file_names(config));
+  NESO_TRY_VOID(check_ensemble(config));
   NESO_TRY_VOID(check_instance_groups(config));
   return check_tensors(config);
 }

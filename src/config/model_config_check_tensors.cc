@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,6 +11,8 @@
 
 #include "base/error.h"
 #include "config/model_config_message.h"
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
 
 namespace neso {
 namespace {
@@ -58,6 +61,17 @@ Result<> check_reshape(const Dims& dims, const Dims& reshape, int max_batch_size
   return invalid_argument("{}has different size for dims and reshape", tensor);
 }
 
+// The bytes of a full batch, variable sizes counted as 1, fit in an int64.
+template <typename Tensor>
+bool has_countable_bytes(const Tensor& tensor, int max_batch_size) {
+  const auto dtype = dtype_from_config(inference::DataType_Name(tensor.data_type()));
+  int64_t bytes = dtype ? static_cast<int64_t>(element_size(*dtype)) : 1;
+  bytes = std::max<int64_t>(1, bytes) * std::max(1, max_batch_size);
+  return std::ranges::none_of(tensor.dims(), [&bytes](int64_t size) {
+    return __builtin_mul_overflow(bytes, std::max<int64_t>(1, size), &bytes);
+  });
+}
+
 // What inputs and outputs have in common; `side` is "input" or "output".
 template <typename Tensor>
 Result<> check_tensor(const Tensor& tensor, int max_batch_size, std::string_view side) {
@@ -70,8 +84,11 @@ Result<> check_tensor(const Tensor& tensor, int max_batch_size, std::string_view
     return invalid_argument(
         "{}dimension must be integer >= 1, or -1 to indicate a variable-size dimension", prefix);
   }
-  if (!fixed_counts(tensor.dims())) {
-    return invalid_argument("{}has dims of more elements than a tensor can have", prefix);
+  if (!has_countable_bytes(tensor, max_batch_size)) {
+    return invalid_argument(
+        "{}dims {} are more bytes than can be counted, in a batch of {}", prefix,
+        shape_text({tensor.dims().data(), static_cast<size_t>(tensor.dims_size())}),
+        std::max(1, max_batch_size));
   }
   if (tensor.has_reshape()) {
     NESO_TRY_VOID(check_reshape(tensor.dims(), tensor.reshape().shape(), max_batch_size, prefix));
@@ -82,6 +99,21 @@ Result<> check_tensor(const Tensor& tensor, int max_batch_size, std::string_view
   if (tensor.is_non_linear_format_io()) {
     return invalid_argument(
         "{}uses a non-linear IO format, which is only supported for TensorRT platform", prefix);
+  }
+  return {};
+}
+
+// `side` is "input" or "output".
+template <typename Tensors>
+Result<> check_side(const Tensors& tensors, int max_batch_size, std::string_view side) {
+  std::map<std::string, int> seen;
+  for (int i = 0; i < tensors.size(); ++i) {
+    const auto& tensor = tensors.Get(i);
+    NESO_TRY_VOID(check_tensor(tensor, max_batch_size, side));
+    const auto [first, is_new] = seen.emplace(tensor.name(), i);
+    if (is_new) continue;
+    return invalid_argument("model {} '{}' is declared twice, as {}[{}] and {}[{}]", side,
+                            tensor.name(), side, first->second, side, i);
   }
   return {};
 }
@@ -134,15 +166,13 @@ Result<> check_batch_outputs(const inference::ModelConfig& config,
 }
 
 Result<> check_all(const inference::ModelConfig& config) {
+  NESO_TRY_VOID(check_side(config.input(), config.max_batch_size(), "input"));
   std::set<std::string> inputs;
   for (const auto& input : config.input()) {
-    NESO_TRY_VOID(check_tensor(input, config.max_batch_size(), "input"));
     NESO_TRY_VOID(check_format(input));
     inputs.insert(input.name());
   }
-  for (const auto& output : config.output()) {
-    NESO_TRY_VOID(check_tensor(output, config.max_batch_size(), "output"));
-  }
+  NESO_TRY_VOID(check_side(config.output(), config.max_batch_size(), "output"));
   NESO_TRY_VOID(check_batch_inputs(config, inputs));
   return check_batch_outputs(config, inputs);
 }

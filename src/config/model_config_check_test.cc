@@ -44,8 +44,15 @@ TEST(ModelConfigCheck, RefusesTheModelAsAWhole) {
        "Ensemble model 'm' must have platform type 'ensemble' and empty backend type"},
       {"platform: \"ensemble\"",
        "ensemble scheduling must be set for ensemble m whose platform is ensemble"},
-      {"platform: \"ensemble\" ensemble_scheduling { } instance_group { }",
+      {"platform: \"ensemble\" ensemble_scheduling { step { model_name: \"a\" input_map { } "
+       "output_map { } } } instance_group { }",
        "instance group should not be specified for ensemble 'm'"},
+      {"platform: \"ensemble\" ensemble_scheduling { }", "must specify 'step' for ensemble 'm'"},
+      {"platform: \"ensemble\" ensemble_scheduling { step { } }",
+       "must specify 'model_name' in step 0 of ensemble 'm'"},
+      {"platform: \"ensemble\" ensemble_scheduling { step { model_name: \"a\" input_map { } "
+       "output_map { } } step { model_name: \"b\" } }",
+       "must specify 'input_map' in step 1 of ensemble 'm'"},
       {"version_policy { latest { } }",
        "version_policy.latest.num_versions must be at least 1 for m"},
       {"response_cache { enable: true } sequence_batching { }",
@@ -113,7 +120,21 @@ TEST(ModelConfigCheck, RefusesTensorRules) {
        "model output 'b' dimension must be integer >= 1, or -1 to indicate a variable-size "
        "dimension for m"},
       {"input { name: \"a\" data_type: TYPE_FP32 dims: [ 4000000000, 4000000000 ] }",
-       "model input 'a' has dims of more elements than a tensor can have for m"},
+       "model input 'a' dims [4000000000,4000000000] are more bytes than can be counted, in a "
+       "batch of 1 for m"},
+      {"input { name: \"a\" data_type: TYPE_FP32 dims: [ 4000000000, -1, 4000000000 ] }",
+       "model input 'a' dims [4000000000,-1,4000000000] are more bytes than can be counted, in a "
+       "batch of 1 for m"},
+      {"max_batch_size: 2147483647 output { name: \"b\" data_type: TYPE_FP64 dims: 4000000000 }",
+       "model output 'b' dims [4000000000] are more bytes than can be counted, in a batch of "
+       "2147483647 for m"},
+      {"input { name: \"a\" data_type: TYPE_FP32 dims: 1 } "
+       "input { name: \"b\" data_type: TYPE_FP32 dims: 1 } "
+       "input { name: \"a\" data_type: TYPE_INT8 dims: 2 }",
+       "model input 'a' is declared twice, as input[0] and input[2] for m"},
+      {"output { name: \"a\" data_type: TYPE_FP32 dims: 1 } "
+       "output { name: \"a\" data_type: TYPE_FP32 dims: 1 }",
+       "model output 'a' is declared twice, as output[0] and output[1] for m"},
       {"input { name: \"a\" data_type: TYPE_FP32 dims: 1 reshape { } }",
        "model input 'a' cannot have empty reshape for non-batching model as scalar tensors are not "
        "supported for m"},
@@ -204,8 +225,11 @@ TEST(ModelConfigCheck, AcceptsWhatTritonAccepts) {
       "max_batch_size: 1 input { name: \"a\" data_type: TYPE_FP32 dims: 1 reshape { } }",
       "input { name: \"a\" data_type: TYPE_FP32 dims: [ 2, 4, -1, 6 ] reshape { shape: [ 8, -1, 1, "
       "6 ] } }",
-      "input { name: \"a\" data_type: TYPE_FP32 dims: 1 } input { name: \"a\" data_type: TYPE_FP32 "
+      "input { name: \"a\" data_type: TYPE_FP32 dims: 1 } output { name: \"a\" data_type: "
+      "TYPE_FP32 "
       "dims: 1 }",
+      "max_batch_size: 2147483647 input { name: \"a\" data_type: TYPE_FP32 dims: [ -1, 384 ] }",
+      "instance_group { count: 0 }",
       "instance_group { count: -1 }",
       "instance_group { kind: KIND_GPU gpus: [ 0 ] }",
       "instance_group { gpus: [ 0 ] }",

@@ -161,7 +161,7 @@ TEST(ModelConfigText, RefusesSyntaxErrorsWithTheirPlace) {
       {"name: \"m\nbackend: \"x\"", "config.pbtxt:1:9: ", "cannot cross line boundaries"},
       {"max_batch_size: four", "config.pbtxt:1:17: ", "four"},
       {"max_batch_size: 99999999999", "config.pbtxt:1:17: ", "out of range"},
-      {"input [ { name: \"a\" }", "config.pbtxt:1:22: ", "Expected"},
+      {"input { name: }", "config.pbtxt:1:15: ", "Expected"},
       {"name: \"m\"\nname: \"m\"\n", "config.pbtxt:2:", "\"name\" is specified multiple times"},
       {"dynamic_batching { }\nsequence_batching { }", "config.pbtxt:2:", "\"dynamic_batching\""},
       {"{\"name\": \"m\"}", "config.pbtxt:1:1: ", "Expected identifier"},
@@ -171,6 +171,31 @@ TEST(ModelConfigText, RefusesSyntaxErrorsWithTheirPlace) {
     EXPECT_THAT(refusal(c.text), StartsWith(c.start)) << c.text;
     EXPECT_THAT(refusal(c.text), HasSubstr(c.part)) << c.text;
   }
+}
+
+TEST(ModelConfigText, NamesTheBracketThatIsNotClosed) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"input [ { name: \"a\" }", "config.pbtxt:1:7: the [ that is opened here is never closed"},
+      {"input [\n  { name: \"a\" dims: [ -1 ]\n",
+       "config.pbtxt:2:3: the { that is opened here is never closed"},
+      {"input [\n  { name: \"a\" }\n\noutput [ { name: \"}\" } ]\n",
+       "config.pbtxt:1:7: the [ that is opened here is never closed"},
+      {"input [ {\n  name: \"a\"\n]\n",
+       "config.pbtxt:3:1: found ], but the { opened at line 1, column 9 is not closed"},
+      {"input { dims: [ -1 }",
+       "config.pbtxt:1:20: found }, but the [ opened at line 1, column 15 is not closed"},
+      {"max_batch_size: 4\n}\n", "config.pbtxt:2:1: this } closes nothing"},
+  };
+  for (const auto& [text, sentence] : kCases) EXPECT_EQ(refusal(text), sentence) << text;
+  EXPECT_THAT(refusal("max_batch_sise: 4\ninput {"), HasSubstr("Did you mean"))
+      << "what is wrong before the bracket comes first";
+}
+
+TEST(ModelConfigText, TakesAByteOrderMarkAndRefusesUtf16) {
+  EXPECT_EQ(parse("\xEF\xBB\xBFmax_batch_size: 4").max_batch_size, 4);
+  EXPECT_EQ(refusal("\xEF\xBB\xBFmax_batch_size: four").substr(0, 17), "config.pbtxt:1:17");
+  EXPECT_EQ(refusal(std::string_view("\xFF\xFEm\0", 4)),
+            "config.pbtxt: the file is UTF-16 text; save it as UTF-8");
 }
 
 TEST(ModelConfigText, RefusesWhatIsTooLargeOrTooDeep) {

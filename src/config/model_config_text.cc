@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "config/model_config_message.h"
 #include "config/nearest_name.h"
+#include "config/text_brackets.h"
 
 namespace neso {
 namespace {
@@ -20,7 +21,8 @@ namespace {
 namespace pb = google::protobuf;
 
 constexpr size_t kMaxTextBytes = size_t{1} << 20;
-constexpr int kMaxNesting = 64;  // the schema itself is 6 deep
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // some editors begin UTF-8 with it
+constexpr int kMaxNesting = 64;                              // the schema itself is 6 deep
 
 class FirstError : public pb::io::ErrorCollector {
  public:
@@ -111,6 +113,36 @@ std::vector<std::string> enum_values(const std::string& field) {
   return names;
 }
 
+struct Place {
+  size_t line, column;  // counted from 1
+};
+
+Place place_of(std::string_view text, size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  return {.line = 1 + static_cast<size_t>(std::count(before.begin(), before.end(), '\n')),
+          .column = offset - (before.rfind('\n') + 1) + 1};  // npos + 1 is 0
+}
+
+// What a syntax error at `offset` is in truth, when the brackets do not pair: protobuf notices a
+// missing one only later, and calls it something else.
+std::optional<Error> bracket_error(std::string_view text, std::string_view source, size_t offset) {
+  const auto fault = find_bracket_fault(text);
+  if (!fault || fault->open.value_or(fault->at) > offset) return std::nullopt;
+  const Place at = place_of(text, fault->at);
+  if (!fault->open) {
+    return invalid_argument("{}:{}:{}: this {} closes nothing", source, at.line, at.column,
+                            text[fault->at]);
+  }
+  const Place open = place_of(text, *fault->open);
+  if (fault->at == text.size()) {
+    return invalid_argument("{}:{}:{}: the {} that is opened here is never closed", source,
+                            open.line, open.column, text[*fault->open]);
+  }
+  return invalid_argument(
+      "{}:{}:{}: found {}, but the {} opened at line {}, column {} is not closed", source, at.line,
+      at.column, text[fault->at], text[*fault->open], open.line, open.column);
+}
+
 Error located_error(std::string_view text, std::string_view source, const FirstError& error) {
   std::string message = error.message();
   if (error.line() < 0) return invalid_argument("{}: {}", source, message);
@@ -127,11 +159,11 @@ Error located_error(std::string_view text, std::string_view source, const FirstE
     offset = last_word(text, *wrong, offset).value_or(offset);
     if (const auto near = nearest_name(*wrong, known))
       message += " Did you mean \"" + *near + "\"?";
+  } else if (auto brackets = bracket_error(text, source, offset)) {
+    return *std::move(brackets);
   }
-  const std::string_view before = text.substr(0, offset);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const size_t column = offset - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
-  return invalid_argument("{}:{}:{}: {}", source, line, column, message);
+  const Place place = place_of(text, offset);
+  return invalid_argument("{}:{}:{}: {}", source, place.line, place.column, message);
 }
 
 // The path of the first string that is not plain text; empty when all are.
@@ -196,6 +228,10 @@ Result<inference::ModelConfig> read_config_text(std::string_view text, std::stri
     return too_large("{}: {} bytes are more than the {} that a model configuration may have",
                      source, text.size(), kMaxTextBytes);
   }
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    return invalid_argument("{}: the file is UTF-16 text; save it as UTF-8", source);
+  }
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   inference::ModelConfig config;
   FirstError error;
   pb::TextFormat::Parser parser;
