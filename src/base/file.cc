@@ -41,7 +41,13 @@ Error system_error(std::string_view action, const fs::path& path, int code) {
   if (code == ENOENT || code == ENOTDIR) {
     return not_found("cannot {} '{}': {}", action, path.string(), reason);
   }
-  if (code == EACCES || code == EPERM || code == ELOOP || code == EISDIR || code == ENAMETOOLONG) {
+  if (code == EACCES) {
+    return invalid_argument(
+        "cannot {} '{}': {} (this program runs as user id {}; change the rights of it or of a "
+        "folder above it)",
+        action, path.string(), reason, ::geteuid());
+  }
+  if (code == EPERM || code == ELOOP || code == EISDIR || code == ENAMETOOLONG) {
     return invalid_argument("cannot {} '{}': {}", action, path.string(), reason);
   }
   return internal_error("cannot {} '{}': {}", action, path.string(), reason);
@@ -201,6 +207,11 @@ Result<std::vector<FolderEntry>> list_folder(const fs::path& path) {
   if (error) return system_error("list the folder", path, error.value());
   std::ranges::sort(entries, {}, &FolderEntry::name);
   return entries;
+}
+
+Result<> check_folder_access(const fs::path& path) {
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK | X_OK, AT_EACCESS) == 0) return {};
+  return system_error("read the folder", path, errno);
 }
 
 bool is_inside(const fs::path& root, const fs::path& path) {

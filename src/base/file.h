@@ -50,6 +50,10 @@ struct FolderEntry {
 };
 Result<std::vector<FolderEntry>> list_folder(const std::filesystem::path& path);
 
+// Can this process list the folder and open what is in it? Else the error says why not: without the
+// right, every file in it would seem to be absent.
+Result<> check_folder_access(const std::filesystem::path& path);
+
 // True when `path`, links resolved, lies in `root`; the guard for every path that comes from a file
 // or a request.
 bool is_inside(const std::filesystem::path& root, const std::filesystem::path& path);

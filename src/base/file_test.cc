@@ -9,12 +9,15 @@
 #include <array>
 #include <cstdint>
 
+#include "base/check.h"
+#include "base/error.h"
 #include "base/temporary_folder.h"
 
 namespace neso {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 std::string_view as_text(std::span<const std::byte> bytes) {
@@ -84,12 +87,40 @@ TEST(ReadFile, ReportsAFailingReadAndALinkLoop) {
   EXPECT_EQ(read_file(folder / "loop", 10).error().code, ErrorCode::InvalidArgument);
 }
 
-TEST(ReadFile, ReportsAFileWithoutPermission) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+// For its scope this process has no more rights than anybody, also when root runs the tests.
+class AsNobody {
+ public:
+  AsNobody() { NESO_CHECK(::geteuid() != 0 || ::seteuid(65534) == 0); }
+  ~AsNobody() { NESO_CHECK(::seteuid(::getuid()) == 0); }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+};
+
+TEST(ReadFile, TellsWhatToDoAboutAFileWithoutPermission) {
   const TemporaryFolder folder;
   const fs::path path = folder.write("secret", "x");
   fs::permissions(path, fs::perms::none);
-  EXPECT_THAT(read_file(path, 10).error().message, HasSubstr("Permission denied"));
+  const AsNobody nobody;
+  const auto file = read_file(path, 10);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code, ErrorCode::InvalidArgument);
+  EXPECT_EQ(file.error().message,
+            fmt::format("cannot open '{}': Permission denied (this program runs as user id {}; "
+                        "change the rights of it or of a folder above it)",
+                        path.string(), ::geteuid()));
+}
+
+TEST(FolderAccess, IsRefusedWithoutTheRightToListOrToEnter) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(check_folder_access(folder.path()));
+  EXPECT_EQ(check_folder_access(folder / "none").error().code, ErrorCode::NotFound);
+  fs::permissions(folder.path(), fs::perms::others_read);
+  {
+    const AsNobody nobody;
+    EXPECT_THAT(check_folder_access(folder.path()).error().message,
+                AllOf(HasSubstr("cannot read the folder"), HasSubstr("Permission denied")));
+  }
+  fs::permissions(folder.path(), fs::perms::owner_all);
 }
 
 TEST(WriteFile, CreatesAndReplaces) {

@@ -83,6 +83,7 @@ Result<> fill_weights(const fs::path& transformer_folder, Checkpoint& checkpoint
     checkpoint.weights = *std::move(weights);
     const Result<EncoderWeightNames> names = encoder_weight_names(checkpoint);
     if (!names) return names.error().with_context(transformer_folder.string());
+    warn_of_unused_layers(checkpoint);
     return {};
   }
   if (weights.error().code != ErrorCode::NotFound) return std::move(weights).error();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "checkpoint/architecture.h"
@@ -35,6 +36,8 @@ struct Checkpoint {
   // Null when our engines cannot run the folder (an ONNX folder); then the reason is a sentence.
   std::shared_ptr<const WeightStore> weights;
   std::string no_weights_reason;
+  // Sentences for the log: settings that were read, but are hardly meant as they are.
+  std::vector<std::string> warnings;
 };
 
 // Reads and validates a folder. Refuses, naming file, key and what is supported: an unknown

@@ -18,6 +18,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Pair;
 
 Error refusal(const TemporaryFolder& folder) {
@@ -98,6 +99,30 @@ TEST(Checkpoint, NamesFolderAndTensorWhenWeightsDoNotFit) {
                     HasSubstr("encoder.layer.2.attention.self.query.weight")));
 }
 
+TEST(Checkpoint, WarnsOfLayersThatTheConfigDoesNotState) {
+  const SmallBertFolder folder;
+  EXPECT_THAT(open_checkpoint(folder.path())->warnings, IsEmpty());
+  folder.write("config.json", small_bert_config({{"num_hidden_layers", "1"}}));
+  const auto model = open_checkpoint(folder.path());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_THAT(
+      model->warnings,
+      ElementsAre("config.json's \"num_hidden_layers\" is 1, but the weights hold 2 layers; "
+                  "only the first 1 will run"));
+}
+
+TEST(Checkpoint, RefusesADescriptionThatIsNoObject) {
+  for (const std::string json : {"[]", "null", "7", "\"bert\""}) {
+    for (const std::string file :
+         {"config.json", "sentence_bert_config.json", "config_sentence_transformers.json"}) {
+      const SmallBertFolder folder;
+      folder.write(file, json);
+      EXPECT_EQ(refusal(folder).code, ErrorCode::InvalidArgument);
+      EXPECT_THAT(refusal(folder).message, HasSubstr(file + " must hold an object")) << json;
+    }
+  }
+}
+
 TEST(Checkpoint, RefusesAPoolingOfAnotherWidth) {
   const SmallBertFolder folder;
   write_pooling(folder, R"({"word_embedding_dimension":8})");
@@ -146,6 +171,23 @@ TEST(TokenLimit, PrefersTheSentenceConfigToTheTokenizers) {
   EXPECT_EQ(limit_of(folder), (Limit{5, "tokenizer_config.json: model_max_length"}));
   folder.write("sentence_bert_config.json", R"({"max_seq_length":7})");
   EXPECT_EQ(limit_of(folder), (Limit{7, "sentence_bert_config.json: max_seq_length"}));
+}
+
+TEST(TokenLimit, WarnsWhenItIsHardlyMeant) {
+  const SmallBertFolder folder;
+  const auto warnings = [&](const std::string& limit) {
+    folder.write("sentence_bert_config.json", R"({"max_seq_length":)" + limit + "}");
+    return open_checkpoint(folder.path())->warnings;
+  };
+  EXPECT_THAT(warnings("2"),
+              ElementsAre("sentence_bert_config.json: max_seq_length is 2, the special tokens "
+                          "included: little or nothing is left of a text"));
+  EXPECT_THAT(
+      warnings("1e9"),
+      ElementsAre("sentence_bert_config.json: max_seq_length is 1000000000, but "
+                  "config.json's \"max_position_embeddings\" is 8: texts are cut to 8 tokens"));
+  EXPECT_THAT(warnings("8"), IsEmpty());
+  EXPECT_THAT(warnings("1e30"), IsEmpty()) << "the tokenizers' word for no limit";
 }
 
 TEST(TokenLimit, KnowsTheOldNamesOfTheSentenceConfig) {

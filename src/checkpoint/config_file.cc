@@ -30,22 +30,39 @@ Result<> refuse_repeated_keys(const JsonValue& value) {
   return {};
 }
 
+std::string_view kind_of(const JsonValue& value) {
+  if (value.is_null()) return "null";
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "a list";
+  if (value.as_string()) return "a string";
+  return value.as_bool() ? "true or false" : "a number";
+}
+
 }  // namespace
 
 ConfigFile::ConfigFile(std::filesystem::path path, JsonValue root)
     : path_(std::move(path)), root_(std::move(root)) {}
 
-Result<ConfigFile> ConfigFile::open(const std::filesystem::path& path) {
+Result<ConfigFile> ConfigFile::open(const std::filesystem::path& path, Root wanted) {
   NESO_TRY(const std::string text, read_file(path, kMaxFileBytes));
   Result<JsonValue> root = parse_json(text);
   if (!root) return root.error().with_context(path.string());
+  if (wanted == Root::Object && !root->is_object()) {
+    return invalid_argument("{} must hold an object, {{\"key\": value, ...}}, but holds {}",
+                            path.string(), kind_of(*root));
+  }
+  if (wanted == Root::List && !root->is_array()) {
+    return invalid_argument("{} must hold a list, [...], but holds {}", path.string(),
+                            kind_of(*root));
+  }
   if (Result<> unique = refuse_repeated_keys(*root); !unique)
     return unique.error().with_context(path.string());
   return ConfigFile(path, *std::move(root));
 }
 
-Result<std::optional<ConfigFile>> ConfigFile::open_if_there(const std::filesystem::path& path) {
-  Result<ConfigFile> file = open(path);
+Result<std::optional<ConfigFile>> ConfigFile::open_if_there(const std::filesystem::path& path,
+                                                            Root root) {
+  Result<ConfigFile> file = open(path, root);
   if (file) return std::optional(*std::move(file));
   if (file.error().code == ErrorCode::NotFound) return std::optional<ConfigFile>();
   return std::move(file).error();

@@ -16,15 +16,18 @@ namespace neso {
 
 class ConfigFile {
  public:
-  // NotFound when it is not there. Refuses a key that is there twice, anywhere: readers disagree on
-  // which one counts.
-  static Result<ConfigFile> open(const std::filesystem::path& path);
-  static Result<std::optional<ConfigFile>> open_if_there(const std::filesystem::path& path);
+  enum class Root { Object, List };
+
+  // NotFound when it is not there. Refuses another root, and a key that is there twice, anywhere:
+  // readers disagree on which one counts.
+  static Result<ConfigFile> open(const std::filesystem::path& path, Root root = Root::Object);
+  static Result<std::optional<ConfigFile>> open_if_there(const std::filesystem::path& path,
+                                                         Root root = Root::Object);
 
   const std::filesystem::path& path() const { return path_; }
   const JsonValue& root() const { return root_; }
 
-  // Null when the root is no object, the key is absent or its value is null.
+  // Null when the key is absent, also because the root is a list, or its value is null.
   const JsonValue* find(std::string_view key) const;
 
   // nullopt when absent or null; InvalidArgument when of another type.

@@ -15,6 +15,21 @@ namespace neso {
 
 namespace {
 
+std::string spell(std::string_view prefix, std::string_view name_template, size_t layer) {
+  std::string name = std::string(prefix) + std::string(name_template);
+  if (const size_t place = name.find("{}"); place != std::string::npos)
+    name.replace(place, 2, std::to_string(layer));
+  return name;
+}
+
+// The one with which the store's names begin; nullopt when the family has none such.
+std::optional<std::string_view> find_prefix(const Family& family, const WeightStore& store) {
+  for (const std::string_view prefix : family.prefixes) {
+    if (store.find(spell(prefix, family.weights.word, 0)) != nullptr) return prefix;
+  }
+  return std::nullopt;
+}
+
 // Spells one family's templates as one store's files do, and checks every tensor that it names.
 class NameFinder {
  public:
@@ -60,16 +75,9 @@ class NameFinder {
     return names;
   }
 
-  std::string spell(std::string_view name_template, size_t layer) const {
-    std::string name = prefix_ + std::string(name_template);
-    if (const size_t place = name.find("{}"); place != std::string::npos)
-      name.replace(place, 2, std::to_string(layer));
-    return name;
-  }
-
   Result<std::string> table(std::string_view name_template, size_t rows,
                             std::string_view rows_key) const {
-    std::string name = spell(name_template, 0);
+    std::string name = spell(prefix_, name_template, 0);
     NESO_TRY_VOID(check(name, {{rows, rows_key}, hidden()}));
     return name;
   }
@@ -77,7 +85,7 @@ class NameFinder {
   // The weight is [out, in].
   Result<WeightAndBias> linear(std::string_view name_template, size_t layer, Size out,
                                Size in) const {
-    const std::string name = spell(name_template, layer);
+    const std::string name = spell(prefix_, name_template, layer);
     WeightAndBias names{name + ".weight", name + ".bias"};
     NESO_TRY_VOID(check(names.weight, {out, in}));
     NESO_TRY_VOID(check(names.bias, {out}));
@@ -86,7 +94,7 @@ class NameFinder {
 
   // Files converted from TensorFlow say gamma and beta.
   Result<WeightAndBias> norm(std::string_view name_template, size_t layer) const {
-    const std::string name = spell(name_template, layer);
+    const std::string name = spell(prefix_, name_template, layer);
     WeightAndBias names{name + ".weight", name + ".bias"};
     if (store_.find(names.weight) == nullptr && store_.find(name + ".gamma") != nullptr) {
       names = {name + ".gamma", name + ".beta"};
@@ -142,14 +150,30 @@ Result<EncoderWeightNames> encoder_weight_names(const Checkpoint& checkpoint) {
   if (family == nullptr) {
     return unsupported("there is no encoder family {}", in_quotes(checkpoint.architecture.family));
   }
-  for (const std::string_view prefix : family->prefixes) {
-    if (checkpoint.weights->find(std::string(prefix) + std::string(family->weights.word)) ==
-        nullptr)
-      continue;
-    return NameFinder(*family, checkpoint.architecture, *checkpoint.weights, prefix).find_all();
+  const auto prefix = find_prefix(*family, *checkpoint.weights);
+  if (!prefix) {
+    return invalid_argument("the weights have no tensor {}, with none of the prefixes {}",
+                            in_quotes(family->weights.word), list_in_quotes(family->prefixes));
   }
-  return invalid_argument("the weights have no tensor {}, with none of the prefixes {}",
-                          in_quotes(family->weights.word), list_in_quotes(family->prefixes));
+  return NameFinder(*family, checkpoint.architecture, *checkpoint.weights, *prefix).find_all();
+}
+
+void warn_of_unused_layers(Checkpoint& checkpoint) {
+  const Family* family = find_family(checkpoint.architecture.family);
+  if (checkpoint.weights == nullptr || family == nullptr) return;
+  const auto prefix = find_prefix(*family, *checkpoint.weights);
+  if (!prefix) return;
+  const auto holds_layer = [&](size_t layer) {
+    const std::string name = spell(*prefix, family->weights.query, layer) + ".weight";
+    return checkpoint.weights->find(name) != nullptr;
+  };
+  const size_t stated = checkpoint.architecture.layers;
+  size_t held = stated;
+  while (holds_layer(held)) ++held;
+  if (held == stated) return;
+  checkpoint.warnings.push_back(fmt::format(
+      "config.json's {} is {}, but the weights hold {} layers; only the first {} will run",
+      in_quotes(family->layers.key), stated, held, stated));
 }
 
 }  // namespace neso

@@ -42,4 +42,8 @@ struct EncoderWeightNames {
 // weights.
 Result<EncoderWeightNames> encoder_weight_names(const Checkpoint& checkpoint);
 
+// Adds a warning to the checkpoint when its weights hold more layers than its config.json states:
+// the others are not run, by design or by mistake.
+void warn_of_unused_layers(Checkpoint& checkpoint);
+
 }  // namespace neso

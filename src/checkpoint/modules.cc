@@ -80,9 +80,6 @@ Result<PoolingSpec> read_old_pooling(const ConfigFile& config) {
 }
 
 Result<> read_pooling(const ConfigFile& config, Modules& modules) {
-  if (!config.root().is_object()) {
-    return invalid_argument("{} must hold an object", config.path().string());
-  }
   const JsonValue* mode = config.find("pooling_mode");
   Result<PoolingSpec> spec =
       mode == nullptr ? read_old_pooling(config) : read_new_pooling(config, *mode);
@@ -127,10 +124,15 @@ Result<Module> read_module(const fs::path& folder, const JsonValue& entry) {
     return invalid_argument("every module must have a \"type\" and a \"path\", both strings");
   const fs::path relative(*path);
   const bool leaves = relative.is_absolute() || std::ranges::count(relative, fs::path("..")) > 0 ||
-                      path->find('\0') != std::string_view::npos ||
-                      !is_inside(folder, folder / relative);
+                      path->find('\0') != std::string_view::npos;
   if (leaves)
     return invalid_argument("the path {} of a module leads out of the folder", in_quotes(*path));
+  if (!is_inside(folder, folder / relative)) {
+    return invalid_argument(
+        "the path {} of a module is a link that leads out of the folder; put a copy of what it "
+        "links to in its place",
+        in_quotes(*path));
+  }
   return Module{std::string(type->substr(type->rfind('.') + 1)),
                 relative.empty() ? folder : folder / relative};
 }
@@ -156,7 +158,6 @@ Result<> apply_module(const Module& module, Modules& modules) {
 Result<std::vector<Module>> read_chain(const fs::path& folder, const ConfigFile& file) {
   constexpr std::string_view kChain[] = {"Transformer", "Pooling", "Normalize"};
   constexpr size_t kRequired = 2;
-  if (!file.root().is_array()) return invalid_argument("it must hold a list of modules");
   std::vector<Module> modules;
   for (const JsonValue& entry : file.root().array()) {
     NESO_TRY(Module module, read_module(folder, entry));
@@ -181,7 +182,7 @@ Result<Modules> read_modules(const fs::path& folder) {
   Modules modules;
   modules.transformer_folder = folder;
   NESO_TRY(const std::optional<ConfigFile> file,
-           ConfigFile::open_if_there(folder / "modules.json"));
+           ConfigFile::open_if_there(folder / "modules.json", ConfigFile::Root::List));
   if (!file) {
     NESO_TRY(const std::optional<ConfigFile> pooling,
              ConfigFile::open_if_there(folder / "1_Pooling" / "config.json"));

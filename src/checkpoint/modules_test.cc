@@ -221,7 +221,9 @@ TEST(Modules, RefusesPathsThatLeaveTheFolder) {
   const TemporaryFolder folder;
   std::filesystem::create_directory_symlink(elsewhere.path(), folder.path() / "1_Pooling");
   folder.write("modules.json", modules_json({{kOldTransformer, ""}, {kOldPooling, "1_Pooling"}}));
-  EXPECT_THAT(refusal(folder).message, HasSubstr("leads out of the folder"));
+  EXPECT_THAT(refusal(folder).message,
+              HasSubstr("the path \"1_Pooling\" of a module is a link that "
+                        "leads out of the folder; put a copy"));
 }
 
 TEST(Modules, RefusesABrokenList) {

@@ -26,14 +26,15 @@ constexpr std::string_view kSentenceConfigs[] = {
     "sentence_xlnet_config.json",
 };
 
-// A number that says "no limit" is 1e30 there, so any number is taken and kept in range.
+// What says "no limit" is 1e30 there, so any number is taken and kept in range.
+constexpr size_t kUnlimited = 1'000'000'000'000'000;
+
 Result<std::optional<size_t>> read_limit(const ConfigFile& config, std::string_view key) {
   NESO_TRY(const std::optional<double> limit, config.number(key));
   if (!limit) return std::optional<size_t>();
   if (!(*limit >= 1))
     return config.about(key, invalid_argument("is {}; it must be at least 1", *limit));
-  constexpr double kUnlimited = 1e15;
-  return std::optional(static_cast<size_t>(std::min(*limit, kUnlimited)));
+  return std::optional(static_cast<size_t>(std::min(*limit, static_cast<double>(kUnlimited))));
 }
 
 struct TokenLimit {
@@ -57,6 +58,20 @@ Result<std::optional<TokenLimit>> stated_limit(const std::optional<ConfigFile>& 
   NESO_TRY(const std::optional<ConfigFile> tokenizer_config,
            ConfigFile::open_if_there(transformer_folder / "tokenizer_config.json"));
   return from(tokenizer_config, "model_max_length");
+}
+
+void warn_about_limit(const TokenLimit& limit, size_t positions, Checkpoint& checkpoint) {
+  constexpr size_t kFewTokens = 8;
+  if (limit.tokens < kFewTokens) {
+    checkpoint.warnings.push_back(
+        fmt::format("{} is {}, the special tokens included: little or nothing is left of a text",
+                    limit.source, limit.tokens));
+  } else if (positions > 0 && limit.tokens > positions && limit.tokens < kUnlimited) {
+    checkpoint.warnings.push_back(
+        fmt::format("{} is {}, but config.json's \"max_position_embeddings\" is {}: texts are cut "
+                    "to {} tokens",
+                    limit.source, limit.tokens, positions, positions));
+  }
 }
 
 Result<std::optional<ConfigFile>> open_sentence_config(const fs::path& transformer_folder) {
@@ -113,6 +128,7 @@ Result<> read_token_settings(const fs::path& transformer_folder, Checkpoint& che
   }
   NESO_TRY(std::optional<TokenLimit> limit, stated_limit(sentence_config, transformer_folder));
   const size_t positions = checkpoint.architecture.max_positions;
+  if (limit) warn_about_limit(*limit, positions, checkpoint);
   if (positions > 0 && (!limit || limit->tokens > positions)) {
     limit = TokenLimit{positions, "config.json: max_position_embeddings"};
   }

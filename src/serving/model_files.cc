@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "checkpoint/encoder_weights.h"
 
 namespace neso {
@@ -33,6 +34,7 @@ Result<> add_weights(const ModelSource& source, Checkpoint& checkpoint) {
   NESO_TRY(checkpoint.weights, open_safetensors(folder));
   const auto names = encoder_weight_names(checkpoint);
   if (!names) return names.error();
+  warn_of_unused_layers(checkpoint);
   checkpoint.no_weights_reason.clear();
   return {};
 }
@@ -70,6 +72,7 @@ fs::path find_tokenizer(const ModelSource& source, const std::optional<Checkpoin
 }  // namespace
 
 Result<ModelFiles> find_model_files(const ModelSource& source, const ModelConfig& config) {
+  NESO_TRY_VOID(check_folder_access(source.version_folder()));
   ModelFiles files;
   NESO_TRY(files.checkpoint, find_checkpoint(source));
   files.tokenizer_json = find_tokenizer(source, files.checkpoint);

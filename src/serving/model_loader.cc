@@ -238,6 +238,11 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
   const int64_t start_ns = clock.now_ns();
   Loading loading{.source = source, .options = options, .config = written};
   NESO_TRY(loading.files, find_model_files(source, written));
+  if (loading.files.checkpoint) {
+    for (const std::string& warning : loading.files.checkpoint->warnings) {
+      log_warning("model '{}' version {}: {}", source.name, source.version, warning);
+    }
+  }
   NESO_TRY(const EngineChoice choice, choose_engine(written, loading.files.candidates));
   NESO_TRY(loading.engine,
            open_engine(loading.files, choice.kind, written, options.onnx_runtime_library));

@@ -34,8 +34,8 @@ class Answer:
 class Server:
     """A running `neso serve` (or `tritonserver`); use it with `with`. Its log is in `log`, line by line."""
 
-    def __init__(self, repository, *options, program=NESO, command=("serve",)):
-        arguments = [str(program), *command, f"--model-repository={repository}", "--http-port=0", "--metrics-port=0"]
+    def __init__(self, repository, *options, program=NESO, command=("serve",), prefix=()):
+        arguments = [*prefix, str(program), *command, f"--model-repository={repository}", "--http-port=0", "--metrics-port=0"]
         self.process = subprocess.Popen([*arguments, *options], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.log = []
         self.http_port = self.metrics_port = None

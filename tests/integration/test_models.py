@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models that are asked, configured or stored badly: what the client, the log and the counters are told."""
 
+import json
+import os
+import pathlib
 import unittest
 
-from neso_server import ROOT, Server, TemporaryRepository
+from neso_server import MINILM, ROOT, Server, TemporaryRepository
 
 DATA = ROOT / "tests/data/onnx"
 
@@ -48,6 +51,100 @@ class FailingRuns(unittest.TestCase):
         # Refused before it is queued: counted nowhere.
         self.assertEqual(self.pick(1, datatype="INT32").status, 400)
         self.assertEqual(self.failures()[0], 20)
+
+
+class Repository(unittest.TestCase):
+    """Each test makes models, starts a server on them and looks at the index and the log."""
+
+    def setUp(self):
+        self.repository = TemporaryRepository()
+        self.addCleanup(self.repository.__exit__)
+
+    def serve(self, **options):
+        server = Server(self.repository.path, "--exit-on-error=false", "--strict-readiness=false", **options)
+        self.addCleanup(server.stop)
+        self.index = {entry["name"]: entry for entry in server.request("POST", "/v2/repository/index").json()}
+        return server
+
+    def assert_refused(self, reasons):
+        for name, reason in reasons.items():
+            self.assertEqual(self.index[name].get("state"), "UNAVAILABLE", name)
+            self.assertIn(reason, self.index[name]["reason"])
+
+    def change(self, folder, file, **members):
+        """Rewrites a JSON file of a model folder, whose files are links to be left alone."""
+        content = json.loads((folder / file).read_text())
+        (folder / file).unlink()
+        (folder / file).write_text(json.dumps({**content, **members}))
+
+
+class Configs(Repository):
+    INPUT = 'input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ -1 ] } ]\n'
+    OUTPUT = 'output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ -1 ] } ]\n'
+
+    def test_each_mistake_has_a_sentence(self):
+        batching, both = "max_batch_size: 8\n", self.INPUT + self.OUTPUT
+        cases = {
+            "twin_inputs": (batching + both + self.INPUT, "model input 'INPUT0' is declared twice, as input[0] and input[1]"),
+            "twin_outputs": (batching + both + self.OUTPUT, "model output 'OUTPUT0' is declared twice, as output[0] and output[1]"),
+            "huge": (batching + both.replace("-1", "4611686018427387904", 1), "dims [4611686018427387904] are more bytes"),
+            "many": (batching + both + "instance_group [ { count: 100000 } ]", "instance_group[0].count: 100000 instances"),
+            "open": (batching + "input [ { name: \"a\" }\n" + self.OUTPUT, "open/config.pbtxt:2:7: the [ that is opened here is never closed"),
+            "wrong": (batching + "input [ { name: \"a\" ]\n", "config.pbtxt:2:21: found ], but the { opened at line 2, column 9"),
+            "chain": ('platform: "ensemble"\n' + both + "ensemble_scheduling { step [ { } ] }", "must specify 'model_name' in step 0 of ensemble"),
+        }
+        for name, (config, _) in cases.items():
+            self.repository.add(name, config=config, files=[("model.onnx", DATA / "identity_fp32.onnx")])
+        self.serve()
+        self.assert_refused({name: reason for name, (_, reason) in cases.items()})
+
+    def test_what_triton_takes_and_a_byte_order_mark_are_taken(self):
+        configs = {"none": "instance_group [ { count: 0 } ]", "negative": "instance_group [ { count: -1 } ]", "marked": "\ufeff"}
+        for name, config in configs.items():
+            text = config + "\nmax_batch_size: 8\n" + self.INPUT + self.OUTPUT
+            self.repository.add(name, config=text, files=[("model.onnx", DATA / "identity_fp32.onnx")])
+        self.serve()
+        self.assertEqual({name: self.index[name]["state"] for name in configs}, dict.fromkeys(configs, "READY"))
+
+
+class Folders(Repository):
+    def test_settings_that_are_hardly_meant_are_warned_about_and_served(self):
+        fewer = self.repository.add_folder("fewer", MINILM)
+        self.change(fewer, "config.json", num_hidden_layers=2)
+        long = self.repository.add_folder("long", MINILM)
+        self.change(long, "sentence_bert_config.json", max_seq_length=10**9)
+        short = self.repository.add_folder("short", MINILM)
+        self.change(short, "sentence_bert_config.json", max_seq_length=2)
+        server = self.serve()
+        warnings = [line for line in server.log if line.startswith("W")]
+        for name, sentence in (("fewer", "is 2, but the weights hold 6 layers"), ("long", "is 1000000000, but config.json's"),
+                               ("short", "max_seq_length is 2, the special tokens included")):
+            self.assertEqual(len([line for line in warnings if f"model '{name}'" in line and sentence in line]), 1, warnings)
+            self.assertEqual(len(server.embed(name, ["a text"])[0]), 384)
+
+    def test_a_description_that_is_no_object_and_a_link_that_leads_out(self):
+        plain = self.repository.add_folder("plain", MINILM, without=("config.json",))
+        (plain / "config.json").write_text("[]")
+        linked = self.repository.add_folder("linked", MINILM, without=("1_Pooling/config.json",))
+        (linked / "1_Pooling").symlink_to(MINILM / "1_Pooling")
+        self.serve()
+        self.assert_refused({"plain": 'plain/1/config.json must hold an object, {"key": value, ...}, but holds a list',
+                             "linked": 'the path "1_Pooling" of a module is a link that leads out of the folder'})
+
+    def test_what_may_not_be_read_says_so(self):
+        closed = {"folder": "", "description": "config.json", "weights": "model.safetensors"}
+        for name, file in closed.items():
+            folder = self.repository.add_folder(name, MINILM)
+            if file:  # a copy: the rights of a link are those of the file that it shares
+                content = (folder / file).read_bytes()
+                (folder / file).unlink()
+                (folder / file).write_bytes(content)
+            (folder / file).chmod(0)
+            self.addCleanup((folder / file).chmod, 0o700)
+        self.repository.path.chmod(0o755)
+        self.serve(prefix=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ())
+        for name, file in closed.items():
+            self.assert_refused({name: f"'{pathlib.PurePath(name, '1', file)}': Permission denied (this program runs as user id"})
 
 
 if __name__ == "__main__":
