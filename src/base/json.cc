@@ -88,7 +88,7 @@ class EventForwarder {
   bool RawNumber(const char* value, rapidjson::SizeType length, bool) {
     const std::string_view text(value, length);
     if (text.find_first_of("NI") != std::string_view::npos) {
-      if (const auto number = to_non_finite(text)) return pass(handler_.number(*number));
+      if (const auto number = to_non_finite(text)) return pass(handler_.number(*number, text));
       return fail(rapidjson::kParseErrorValueInvalid, stream_.Tell() - length);
     }
     if (text.find_first_of(".eE") == std::string_view::npos) {
@@ -97,7 +97,7 @@ class EventForwarder {
       uint64_t large = 0;
       if (read_integer(text, large)) return pass(handler_.large_unsigned(large));
     }
-    if (const auto number = to_double(text)) return pass(handler_.number(*number));
+    if (const auto number = to_double(text)) return pass(handler_.number(*number, text));
     return fail(rapidjson::kParseErrorNumberTooBig, stream_.Tell() - length);
   }
   // Not called: all numbers arrive as text.
@@ -202,7 +202,7 @@ class TreeBuilder final : public JsonHandler {
   Result<> boolean(bool value) override { return add(value); }
   Result<> integer(int64_t value) override { return add(value); }
   Result<> large_unsigned(uint64_t value) override { return add(value); }
-  Result<> number(double value) override { return add(value); }
+  Result<> number(double value, std::string_view) override { return add(value); }
   Result<> string(std::string_view value) override { return add(std::string(value)); }
   Result<> key(std::string_view name) override {
     open_.back().key = name;

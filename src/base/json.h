@@ -68,7 +68,8 @@ class JsonHandler {
   virtual Result<> boolean(bool value) = 0;
   virtual Result<> integer(int64_t value) = 0;          // fits int64
   virtual Result<> large_unsigned(uint64_t value) = 0;  // above int64's range
-  virtual Result<> number(double value) = 0;  // written with fraction or exponent, or beyond uint64
+  // `written` with fraction or exponent, beyond uint64, or a word; a view like a string's.
+  virtual Result<> number(double value, std::string_view written) = 0;
   virtual Result<> string(std::string_view value) = 0;
   virtual Result<> begin_object() = 0;
   virtual Result<> key(std::string_view name) = 0;

@@ -22,12 +22,16 @@ using ::testing::StartsWith;
 class Recorder final : public JsonHandler {
  public:
   std::string text;
+  std::string last_written;  // of the last number that is no integer
 
   Result<> null() override { return note("null"); }
   Result<> boolean(bool value) override { return note(value ? "true" : "false"); }
   Result<> integer(int64_t value) override { return note(fmt::format("i{}", value)); }
   Result<> large_unsigned(uint64_t value) override { return note(fmt::format("u{}", value)); }
-  Result<> number(double value) override { return note(fmt::format("d{}", value)); }
+  Result<> number(double value, std::string_view written) override {
+    last_written = written;
+    return note(fmt::format("d{}", value));
+  }
   Result<> string(std::string_view value) override {
     if (value == "stop") return unsupported("stopped by the handler");
     return note(fmt::format("s{}", value));
@@ -205,6 +209,15 @@ TEST(JsonNumbers, TooLargeIsAnErrorTooSmallIsZero) {
   EXPECT_EQ(parse_json("0." + std::string(1000, '0') + "1e1001")->as_double(), 1.0);
   EXPECT_EQ(parse_json("4.9406564584124654e-324")->as_double(),
             std::numeric_limits<double>::denorm_min());
+}
+
+TEST(JsonNumbers, KeepsHowANumberIsWritten) {
+  for (const std::string_view written : {"101.0", "1e2", "-0.50", "NaN", "18446744073709551616"}) {
+    Recorder recorder;
+    const std::string json = fmt::format("[1, {}, 2]", written);
+    ASSERT_TRUE(stream_json(json, recorder, {.allow_nan_and_inf = true})) << json;
+    EXPECT_EQ(recorder.last_written, written);
+  }
 }
 
 TEST(JsonNumbers, ExtremeExponentsAndDigitsAreHandled) {

@@ -73,7 +73,9 @@ class HeaderReader final : public JsonHandler {
 
   Result<> null() override { return misplaced("null"); }
   Result<> boolean(bool) override { return misplaced("a boolean"); }
-  Result<> number(double) override { return misplaced("a number that is no 63-bit integer"); }
+  Result<> number(double, std::string_view) override {
+    return misplaced("a number that is no 63-bit integer");
+  }
   Result<> large_unsigned(uint64_t) override {
     return misplaced("a number that is no 63-bit integer");
   }

@@ -56,6 +56,18 @@ Result<Rows> rows_of_texts(const EncoderModel& model, const InferRequest& reques
   return rows;
 }
 
+// What belongs to ids cannot come without them.
+Result<> check_has_ids(const EncoderModel& model, const InferRequest& request) {
+  if (find(request, kInputIds) != nullptr) return {};
+  for (const char* name : {kAttentionMask, kTokenTypeIds, kPositionIds}) {
+    if (find(request, name) == nullptr) continue;
+    return invalid_argument("{}input '{}' belongs to an input 'input_ids', which is missing{}",
+                            request_prefix(request.id), name,
+                            model.signature.takes_text ? "; send both, or 'text' alone" : "");
+  }
+  return {};
+}
+
 Result<Rows> read_rows(const EncoderModel& model, const InferRequest& request) {
   const bool has_text = find(request, kTextInput) != nullptr;
   if (model.signature.takes_text && has_text) {
@@ -65,6 +77,7 @@ Result<Rows> read_rows(const EncoderModel& model, const InferRequest& request) {
         "ids",
         request_prefix(request.id));
   }
+  NESO_TRY_VOID(check_has_ids(model, request));
   NESO_TRY_VOID(check_inputs(model.signature.rules, request));
   const TokenInputs inputs = {.ids = find(request, kInputIds),
                               .mask = find(request, kAttentionMask),

@@ -170,6 +170,13 @@ TEST_F(ModelTest, RefusesBeforeQueueingAndCountsNothing) {
   EXPECT_EQ(model_->statistics().success.count, 0U);
 }
 
+TEST_F(ModelTest, NamesTheIdsThatAMaskLacks) {
+  make_encoder();
+  EXPECT_EQ(infer({ids("attention_mask", {1, 2}, {1, 1})}).error().message,
+            "[request id: 7] input 'attention_mask' belongs to an input 'input_ids', which is "
+            "missing");
+}
+
 TEST_F(ModelTest, CountsWhatTheEngineRefusesAsAFailureOfTheBackend) {
   make_encoder();
   const auto response =

@@ -41,7 +41,9 @@ class InferBodyReader final : public JsonHandler {
   Result<> boolean(bool value) override { return noted(scalar(value)); }
   Result<> integer(int64_t value) override { return noted(scalar(value)); }
   Result<> large_unsigned(uint64_t value) override { return noted(scalar(value)); }
-  Result<> number(double value) override { return noted(scalar(value)); }
+  Result<> number(double value, std::string_view written) override {
+    return noted(scalar(JsonReal{value, written}));
+  }
   Result<> string(std::string_view value) override { return noted(scalar(value)); }
   Result<> key(std::string_view name) override {
     key_ = name;

@@ -99,7 +99,15 @@ TEST(InferBody, NamesElementTypeAndRangeOfWhatDoesNotFit) {
            {"FP32", "true", "is true, but FP32 takes numbers"},
            {"BOOL", "1", "is 1, but BOOL takes true or false"},
            {"BYTES", "1", "is 1, but BYTES takes strings"},
-           {"INT32", "NaN", "but INT32 takes whole numbers"},
+           {"INT32", "NaN", "element 1 of 'data' is NaN, but INT32 takes whole numbers"},
+           {"INT64", "101.0",
+            "is 101.0, but INT64 takes whole numbers from -9223372036854775808 to "
+            "9223372036854775807, written without point and exponent"},
+           {"UINT8", "1e2",
+            "is 1e2, but UINT8 takes whole numbers from 0 to 255, written without point and "
+            "exponent"},
+           {"INT32", "0.1234567890123456789012345678901234567890",
+            "is 0.123456789012345678901234567890..., but"},
            {"INT32", "null", "is null"}}) {
     const std::string first = row.datatype == std::string_view("BYTES")  ? "\"a\""
                               : row.datatype == std::string_view("BOOL") ? "true"

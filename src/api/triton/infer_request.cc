@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/triton/infer_request.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <string_view>
@@ -134,10 +135,8 @@ Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::
 }  // namespace
 
 bool OutputFormats::binary(const std::string& output) const {
-  for (const Named& entry : named) {
-    if (entry.name == output) return entry.binary.value_or(binary_default);
-  }
-  return binary_default;
+  const auto entry = std::ranges::find(named, output, &Named::name);
+  return entry == named.end() ? binary_default : entry->binary.value_or(binary_default);
 }
 
 Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> version,
@@ -163,6 +162,10 @@ Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> vers
   decoded.formats.binary_default = body.binary_data_output.value_or(false);
   for (BodyOutput& output : body.outputs) {
     if (!output.name) return invalid_argument("an element of 'outputs' has no 'name'");
+    const bool named_before =
+        std::ranges::find(decoded.formats.named, *output.name, &OutputFormats::Named::name) !=
+        decoded.formats.named.end();
+    if (named_before) continue;  // the first of two counts, as in Triton
     if (output.shared_memory) {
       return unsupported(
           "output '{}' asks for a shared memory region; take it as 'data' or as binary data",

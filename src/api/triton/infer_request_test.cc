@@ -120,6 +120,14 @@ TEST(InferRequest, MissingMembersAndWordsAreNamed) {
   EXPECT_THAT(decode(R"({"inputs":[],"outputs":[{}]})").error().message, HasSubstr("'name'"));
 }
 
+TEST(InferRequest, OfTwoOutputsOfOneNameTheFirstCounts) {
+  const auto decoded = decode(
+      R"({"inputs":[],"outputs":[{"name":"y","parameters":{"binary_data":true}},{"name":"x"},{"name":"y","parameters":{"classification":1}}]})");
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->request.outputs, (std::vector<std::string>{"y", "x"}));
+  EXPECT_TRUE(decoded->formats.binary("y"));
+}
+
 TEST(InferRequest, AnswersInJsonUnlessBinaryIsAsked) {
   const std::vector<float> values = {0.1F, 2.0F};
   const InferResponse response{

@@ -19,7 +19,10 @@ std::string describe(const JsonScalar& value) {
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(int64_t number) const { return fmt::format("{}", number); }
     std::string operator()(uint64_t number) const { return fmt::format("{}", number); }
-    std::string operator()(double number) const { return fmt::format("{}", number); }
+    std::string operator()(const JsonReal& number) const {
+      if (number.written.size() <= kShownBytes) return std::string(number.written);
+      return fmt::format("{}...", number.written.substr(0, kShownBytes));
+    }
     std::string operator()(std::string_view text) const {
       return json_quoted(text.size() > kShownBytes ? text.substr(0, kShownBytes) : text);
     }
@@ -55,18 +58,17 @@ template <typename T>
 Result<> ElementSink::append_integer(const JsonScalar& value) {
   using Limits = std::numeric_limits<T>;
   T element = 0;
-  if (const auto* number = std::get_if<int64_t>(&value)) {
-    if (!std::in_range<T>(*number)) {
-      return refuse(value,
-                    fmt::format("whole numbers from {} to {}", +Limits::min(), +Limits::max()));
-    }
+  const auto* number = std::get_if<int64_t>(&value);
+  const auto* large = std::get_if<uint64_t>(&value);
+  if (number != nullptr && std::in_range<T>(*number)) {
     element = static_cast<T>(*number);
-  } else if (const auto* large = std::get_if<uint64_t>(&value);
-             large != nullptr && std::in_range<T>(*large)) {
+  } else if (large != nullptr && std::in_range<T>(*large)) {
     element = static_cast<T>(*large);
   } else {
+    const bool is_real = std::holds_alternative<JsonReal>(value);
     return refuse(value,
-                  fmt::format("whole numbers from {} to {}", +Limits::min(), +Limits::max()));
+                  fmt::format("whole numbers from {} to {}{}", +Limits::min(), +Limits::max(),
+                              is_real ? ", written without point and exponent" : ""));
   }
   return put(&element, sizeof element);
 }
@@ -77,8 +79,8 @@ Result<> ElementSink::append_number(const JsonScalar& value) {
     number = static_cast<double>(*integer);
   } else if (const auto* large = std::get_if<uint64_t>(&value)) {
     number = static_cast<double>(*large);
-  } else if (const auto* real = std::get_if<double>(&value)) {
-    number = *real;
+  } else if (const auto* real = std::get_if<JsonReal>(&value)) {
+    number = real->value;
   } else {
     return refuse(value, "numbers");
   }

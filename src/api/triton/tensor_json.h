@@ -17,7 +17,12 @@
 
 namespace neso::triton {
 
-using JsonScalar = std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string_view>;
+struct JsonReal {
+  double value;
+  std::string_view written;  // "1e2", as the client has it
+};
+using JsonScalar =
+    std::variant<std::nullptr_t, bool, int64_t, uint64_t, JsonReal, std::string_view>;
 
 // Collects the elements of one tensor. One thread.
 class ElementSink {
