@@ -8,6 +8,8 @@ Each model comes in three forms: (a) an ONNX export that has only last_hidden_st
 import math
 import pathlib
 import unittest
+from collections.abc import Callable
+from typing import NamedTuple
 
 import neso_server
 from neso_server import MINILM, Server, TemporaryRepository, made_once, run_tool
@@ -56,11 +58,8 @@ GUIDE_IDS = [101, 2023, 2003, 1037, 3231, 102, 0, 0, 0, 0]
 GUIDE_TEXT = "this is a test"
 
 
-def minilm():
-    return MINILM
-
-
-def wide_model():
+def wide_folder():
+    """A BERT of the guide's width, with random weights and MiniLM's tokenizer."""
     def make(folder: pathlib.Path):
         run_tool("make_bert.py", "--hidden", 768, "--layers", 12, "--heads", 12, "--intermediate", 3072, "--vocab", 30522,
                  "--seed", 1, "--out", folder)
@@ -70,8 +69,33 @@ def wide_model():
     return made_once("bert-base-random", make)
 
 
-def onnx_of(name, folder):
-    return made_once(f"{name}-onnx", lambda target: run_tool("bert_to_onnx.py", folder, target / "model.onnx"))
+class Source(NamedTuple):
+    """A safetensors folder to serve, and the name that its ONNX export is kept under."""
+    name: str
+    width: int
+    folder: Callable[[], pathlib.Path]
+
+    def onnx(self):
+        return made_once(f"{self.name}-onnx", lambda target: run_tool("bert_to_onnx.py", self.folder(), target / "model.onnx")) / "model.onnx"
+
+
+MINILM_SOURCE = Source("minilm", 384, lambda: MINILM)
+WIDE_SOURCE = Source("bert-base-random", 768, wide_folder)
+
+# How a source is put into a repository: (repository, model name, source, config.pbtxt or None).
+
+
+def onnx_with_tokenizer(repository, model, source, config):
+    version = repository.add_folder(model, source.folder(), config=config, without=("model.safetensors",))
+    (version / "model.onnx").hardlink_to(source.onnx())
+
+
+def safetensors(repository, model, source, config):
+    repository.add_folder(model, source.folder(), config=config)
+
+
+def bare_onnx(repository, model, source, config):
+    repository.add(model, config=config, files=[("model.onnx", source.onnx())])
 
 
 def cosine(a, b):
@@ -79,18 +103,16 @@ def cosine(a, b):
 
 
 class GuideCalls:
-    """The guide's calls against one served form. Subclasses give the model and its form."""
+    """The guide's calls against one served form; `source` and `form` are the table's at the end."""
 
-    width: int
-
-    @classmethod
-    def fill(cls, repository):
-        raise NotImplementedError
+    source: Source
+    form: Callable
 
     @classmethod
     def setUpClass(cls):
+        cls.width = cls.source.width
         cls.repository = TemporaryRepository()
-        cls.fill(cls.repository)
+        cls.form(cls.repository, "nomic-embed", cls.source, GUIDE_CONFIG % cls.width)
         cls.server = Server(cls.repository.path, "--strict-model-config=false")
 
     @classmethod
@@ -173,70 +195,13 @@ class OwnEngineCalls(TextCalls):
         self.assertEqual(self.server.embed("nomic-embed", texts), [self.server.embed("nomic-embed", [text])[0] for text in texts])
 
 
-def onnx_form(repository, name, folder, width):
-    version = repository.add_folder("nomic-embed", folder, config=GUIDE_CONFIG % width, without=("model.safetensors",))
-    (version / "model.onnx").hardlink_to(onnx_of(name, folder) / "model.onnx")
-
-
-class MiniLmOnnx(TextCalls, unittest.TestCase):
-    width = 384
-
-    @classmethod
-    def fill(cls, repository):
-        onnx_form(repository, "minilm", minilm(), cls.width)
-
-
-class MiniLmSafetensors(OwnEngineCalls, unittest.TestCase):
-    width = 384
-
-    @classmethod
-    def fill(cls, repository):
-        repository.add_folder("nomic-embed", minilm(), config=GUIDE_CONFIG % cls.width)
-
-
-class MiniLmBareOnnx(GuideCalls, unittest.TestCase):
-    width = 384
-
-    @classmethod
-    def fill(cls, repository):
-        repository.add("nomic-embed", config=GUIDE_CONFIG % cls.width,
-                       files=[("model.onnx", onnx_of("minilm", minilm()) / "model.onnx")])
-
-
-class WideOnnx(TextCalls, unittest.TestCase):
-    width = 768
-
-    @classmethod
-    def fill(cls, repository):
-        onnx_form(repository, "bert-base-random", wide_model(), cls.width)
-
-
-class WideSafetensors(OwnEngineCalls, unittest.TestCase):
-    width = 768
-
-    @classmethod
-    def fill(cls, repository):
-        repository.add_folder("nomic-embed", wide_model(), config=GUIDE_CONFIG % cls.width)
-
-
-class WideBareOnnx(GuideCalls, unittest.TestCase):
-    width = 768
-
-    @classmethod
-    def fill(cls, repository):
-        repository.add("nomic-embed", config=GUIDE_CONFIG % cls.width,
-                       files=[("model.onnx", onnx_of("bert-base-random", wide_model()) / "model.onnx")])
-
-
 class WithoutConfig(unittest.TestCase):
     """All three forms without a config.pbtxt, in one repository, under the name `tritonserver`."""
 
     def test_every_form_is_auto_completed(self):
         with TemporaryRepository() as repository:
-            version = repository.add_folder("with_onnx", minilm(), without=("model.safetensors",))
-            (version / "model.onnx").hardlink_to(onnx_of("minilm", minilm()) / "model.onnx")
-            repository.add_folder("with_safetensors", minilm())
-            repository.add("bare", files=[("model.onnx", onnx_of("minilm", minilm()) / "model.onnx")])
+            for model, form in (("with_onnx", onnx_with_tokenizer), ("with_safetensors", safetensors), ("bare", bare_onnx)):
+                form(repository, model, MINILM_SOURCE, None)
             program = neso_server.NESO.with_name("tritonserver")
             with Server(repository.path, program=program, command=()) as server:
                 (ours,) = server.embed("with_safetensors", [GUIDE_TEXT])
@@ -250,6 +215,18 @@ class WithoutConfig(unittest.TestCase):
                 self.assertEqual(states["shape"], [1, 6, 384])
                 mean = [sum(states["data"][i::384]) / 6 for i in range(384)]
                 self.assertGreater(cosine(mean, ours), 0.99999)
+
+
+# The calls that each form must answer, for each source: MiniLmOnnx, MiniLmSafetensors, ...
+CALLS_OF_FORM = {
+    "Onnx": (onnx_with_tokenizer, TextCalls),
+    "Safetensors": (safetensors, OwnEngineCalls),
+    "BareOnnx": (bare_onnx, GuideCalls),
+}
+for prefix, source in (("MiniLm", MINILM_SOURCE), ("Wide", WIDE_SOURCE)):
+    for suffix, (form, calls) in CALLS_OF_FORM.items():
+        globals()[prefix + suffix] = type(prefix + suffix, (calls, unittest.TestCase),
+                                          {"source": source, "form": staticmethod(form), "__module__": __name__})
 
 
 if __name__ == "__main__":
