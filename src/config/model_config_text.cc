@@ -147,13 +147,12 @@ Error located_error(std::string_view text, std::string_view source, const FirstE
   std::string message = error.message();
   if (error.line() < 0) return invalid_argument("{}: {}", source, message);
 
-  std::optional<std::string> wrong = quoted_after(message, "has no field named \"");
+  const auto field = quoted_after(message, "has no field named \"");
+  const auto value = quoted_after(message, "Unknown enumeration value of \"");
+  const auto& wrong = field ? field : value;
   std::vector<std::string> known;
-  if (wrong) {
-    known = field_names(quoted_after(message, "Message type \"").value_or(""));
-  } else if ((wrong = quoted_after(message, "Unknown enumeration value of \""))) {
-    known = enum_values(quoted_after(message, "for field \"").value_or(""));
-  }
+  if (field) known = field_names(quoted_after(message, "Message type \"").value_or(""));
+  if (value) known = enum_values(quoted_after(message, "for field \"").value_or(""));
   size_t offset = offset_of(text, error.line(), error.column());
   if (wrong) {
     offset = last_word(text, *wrong, offset).value_or(offset);
@@ -174,9 +173,8 @@ std::string unprintable_field(const pb::Message& message, const std::string& pre
   for (const pb::FieldDescriptor* field : fields) {
     const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
     for (int i = 0; i < count; ++i) {
-      const std::string path = field->is_repeated()
-                                   ? fmt::format("{}{}[{}]", prefix, field->name(), i)
-                                   : prefix + field->name();
+      std::string path = field->is_repeated() ? fmt::format("{}{}[{}]", prefix, field->name(), i)
+                                              : prefix + field->name();
       if (field->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) {
         const pb::Message& child = field->is_repeated()
                                        ? reflection.GetRepeatedMessage(message, field, i)

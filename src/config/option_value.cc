@@ -23,6 +23,7 @@ std::optional<T> whole_number(std::string_view text, std::errc& ec) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   T value{};
   const char* const end = text.data() + text.size();
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): `end` bounds it
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   ec = error;
   if (stop != end || error == std::errc::invalid_argument) return std::nullopt;

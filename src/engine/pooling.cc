@@ -54,7 +54,8 @@ void pool_max(States states, std::span<float> out) {
 }
 
 void pool(States states, PoolingMode mode, std::span<float> out) {
-  const auto tokens = static_cast<float>(states.size() / out.size());
+  const size_t count = states.size() / out.size();
+  const auto tokens = static_cast<float>(count);
   switch (mode) {
     case PoolingMode::Cls:
       std::ranges::copy(states.first(out.size()), out.begin());

@@ -95,11 +95,12 @@ void ChunkDecoder::step(char c) {
   }
 }
 
+// Refuses in two places on purpose: what may end a size comes after a digit only.
 void ChunkDecoder::size_digit(char c) {
   if (const int value = hex_value(c); value >= 0) {
     if (++size_digits_ > kMaxSizeDigits) return refuse_malformed();
     size_ = size_ * 16 + static_cast<uint64_t>(value);
-  } else if (size_digits_ == 0) {
+  } else if (size_digits_ == 0) {  // NOLINT(bugprone-branch-clone)
     refuse_malformed();
   } else if (c == '\r') {
     state_ = State::SizeEnd;

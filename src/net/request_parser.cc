@@ -37,9 +37,10 @@ Refusal transfer_encoding_refusal(std::string_view value) {
   if (comma != value.npos) {
     std::string_view last = value.substr(comma + 1);
     last.remove_prefix(std::min(last.find_first_not_of(" \t"), last.size()));
+    const std::string_view first = value.substr(0, comma);
     for (const std::string_view coding : {"gzip", "x-gzip", "deflate", "compress", "x-compress"}) {
       if (iequals(BeastView(last.data(), last.size()), "chunked") &&
-          iequals(BeastView(value.data(), comma), BeastView(coding.data(), coding.size()))) {
+          iequals(BeastView(first.data(), first.size()), BeastView(coding.data(), coding.size()))) {
         return {501, "A compressed Transfer-Encoding is not supported. Use Content-Encoding."};
       }
     }

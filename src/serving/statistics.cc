@@ -16,7 +16,8 @@ uint64_t span_ns(int64_t from, int64_t to) {
 
 // Triton truncates each request's microseconds before it adds them.
 double whole_us(uint64_t ns) {
-  return static_cast<double>(ns / 1000);
+  const uint64_t us = ns / 1000;
+  return static_cast<double>(us);
 }
 
 void add(DurationStatistic& statistic, uint64_t ns) {
