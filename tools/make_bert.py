@@ -56,7 +56,7 @@ def fnv1a(name):
 
 def weights(name, shape, seed):
     """The tensor `name` as float32."""
-    if name.endswith("LayerNorm.weight"):
+    if len(shape) == 1 and name.endswith(".weight"):
         offset, amplitude = 1.0, 0.25
     elif name.endswith(".bias"):
         offset, amplitude = 0.0, 0.125
@@ -101,8 +101,7 @@ def tensor_shapes(bert):
     return shapes
 
 
-def write_safetensors(path, bert):
-    shapes = tensor_shapes(bert)
+def write_safetensors(path, shapes, seed):
     header, offset = {"__metadata__": {"format": "pt"}}, 0
     for name, shape in shapes.items():
         size = 4 * math.prod(shape)
@@ -114,7 +113,7 @@ def write_safetensors(path, bert):
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
         for name, shape in shapes.items():
-            file.write(weights(name, shape, bert.seed).tobytes())
+            file.write(weights(name, shape, seed).tobytes())
 
 
 def write_json(path, value):
@@ -147,7 +146,7 @@ def write_folder(folder, bert, pooling="mean", normalize=True):
         for i, (path, kind) in enumerate(modules)
     ])
     write_json(folder / "sentence_bert_config.json", {"max_seq_length": bert.positions, "do_lower_case": False})
-    write_safetensors(folder / "model.safetensors", bert)
+    write_safetensors(folder / "model.safetensors", tensor_shapes(bert), bert.seed)
 
 
 def main():

@@ -5,6 +5,7 @@
 minilm.json       texts, their token ids and normalised vectors of all-MiniLM-L6-v2, from sentence-transformers
 random_bert.json  BERTs of odd sizes (weights: tools/make_bert.py), sequences, and their mean, first and last state,
                   from transformers
+random_nomic.json  the same of nomic-berts (weights: tools/make_nomic.py)
 pooling.json      token states and what sentence-transformers' Pooling makes of them
 Every text runs alone, in fp32, so no padding is involved. Each file names the versions that made it.
 
@@ -24,6 +25,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 import make_bert
+import make_nomic
 
 REFERENCE = {
     "torch": torch.__version__,
@@ -66,6 +68,15 @@ BERTS = [
     make_bert.Bert(hidden=60, layers=5, heads=3, intermediate=241, vocab=101, epsilon=1e-3, activation="silu", seed=5),
     make_bert.Bert(hidden=140, layers=2, heads=2, intermediate=33, vocab=101, types=1, activation="gelu", seed=6),
 ]
+NOMICS = [
+    make_nomic.Nomic(hidden=36, layers=1, heads=3, intermediate=77, vocab=101, positions=600, trained=512, seed=11),
+    make_nomic.Nomic(hidden=128, layers=2, heads=2, intermediate=130, vocab=101, positions=600, trained=512, epsilon=1e-5,
+                     seed=12),
+    make_nomic.Nomic(hidden=96, layers=3, heads=3, intermediate=64, vocab=97, positions=600, trained=512, base=10000.0,
+                     activation="geglu", types=1, seed=13),
+    make_nomic.Nomic(hidden=64, layers=2, heads=4, intermediate=101, vocab=101, positions=600, trained=120, scaling=2.0,
+                     seed=14),
+]
 LENGTHS = [1, 2, 3, 17, 128, 511, 512]
 
 
@@ -91,21 +102,26 @@ def random_ids(bert, length, salt):
     return (values % bert.vocab).tolist(), ((values >> np.uint32(16)) % bert.types).tolist()
 
 
-def random_bert(bert):
+def random_model(model, writer):
+    """Sizes of a model, and sequences with their states."""
     sequences = []
     with tempfile.TemporaryDirectory() as folder:
-        make_bert.write_folder(folder, bert)
-        model = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
+        writer.write_folder(folder, model)
+        reference = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
     for salt, length in enumerate(LENGTHS):
-        ids, types = random_ids(bert, length, salt + 100 * bert.seed)
+        ids, types = random_ids(model, length, salt + 100 * model.seed)
         with torch.no_grad():
-            states = model(input_ids=torch.tensor([ids]), token_type_ids=torch.tensor([types])).last_hidden_state[0]
+            output = reference(input_ids=torch.tensor([ids]), token_type_ids=torch.tensor([types]))
+        states = output.last_hidden_state[0]
         sequences.append({
             "ids": ids, "types": types, "mean": numbers(states.mean(0)), "first": numbers(states[0]),
             "last": numbers(states[-1]),
         })
-    sizes = {name: value for name, value in vars(bert).items()}
-    return {**sizes, "sequences": sequences}
+    return {**vars(model), "sequences": sequences}
+
+
+def random_models(models, writer):
+    return {"reference": REFERENCE, "models": [random_model(model, writer) for model in models]}
 
 
 def pooling():
@@ -142,7 +158,8 @@ def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     out = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else root / "tests" / "golden"
     write(out / "minilm.json", minilm(pathlib.Path(sys.argv[1])))
-    write(out / "random_bert.json", {"reference": REFERENCE, "models": [random_bert(bert) for bert in BERTS]})
+    write(out / "random_bert.json", random_models(BERTS, make_bert))
+    write(out / "random_nomic.json", random_models(NOMICS, make_nomic))
     write(out / "pooling.json", pooling())
 
 

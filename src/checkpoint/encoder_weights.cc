@@ -41,8 +41,10 @@ class NameFinder {
     const WeightTemplates& templates = family_.weights;
     EncoderWeightNames names;
     NESO_TRY(names.word, table(templates.word, architecture_.vocabulary, family_.vocabulary.key));
-    NESO_TRY(names.position,
-             table(templates.position, architecture_.max_positions, family_.max_positions.key));
+    if (architecture_.position_kind == PositionKind::Learned) {
+      NESO_TRY(names.position,
+               table(templates.position, architecture_.max_positions, family_.max_positions.key));
+    }
     NESO_TRY(names.type,
              table(templates.type, architecture_.type_vocabulary, family_.type_vocabulary.key));
     NESO_TRY(names.embedding_norm, norm(templates.embedding_norm, 0));
@@ -64,12 +66,16 @@ class NameFinder {
   Result<EncoderLayerWeightNames> find_layer(size_t layer) const {
     const WeightTemplates& templates = family_.weights;
     EncoderLayerWeightNames names;
-    NESO_TRY(names.query, linear(templates.query, layer, hidden(), hidden()));
-    NESO_TRY(names.key, linear(templates.key, layer, hidden(), hidden()));
-    NESO_TRY(names.value, linear(templates.value, layer, hidden(), hidden()));
+    const Size qkv{hidden().value * 3 / templates.qkv.size(), hidden().key};
+    for (const std::string_view part : templates.qkv) {
+      NESO_TRY(names.qkv.emplace_back(), linear(part, layer, qkv, hidden()));
+    }
     NESO_TRY(names.attention_output, linear(templates.attention_output, layer, hidden(), hidden()));
     NESO_TRY(names.attention_norm, norm(templates.attention_norm, layer));
     NESO_TRY(names.up, linear(templates.up, layer, intermediate(), hidden()));
+    if (architecture_.gated) {
+      NESO_TRY(names.gate, linear(templates.gate, layer, intermediate(), hidden()));
+    }
     NESO_TRY(names.down, linear(templates.down, layer, hidden(), intermediate()));
     NESO_TRY(names.output_norm, norm(templates.output_norm, layer));
     return names;
@@ -88,6 +94,10 @@ class NameFinder {
     const std::string name = spell(prefix_, name_template, layer);
     WeightAndBias names{name + ".weight", name + ".bias"};
     NESO_TRY_VOID(check(names.weight, {out, in}));
+    if (!family_.linear_biases) {
+      names.bias.clear();
+      return names;
+    }
     NESO_TRY_VOID(check(names.bias, {out}));
     return names;
   }
@@ -164,7 +174,7 @@ void warn_of_unused_layers(Checkpoint& checkpoint) {
   const auto prefix = find_prefix(*family, *checkpoint.weights);
   if (!prefix) return;
   const auto holds_layer = [&](size_t layer) {
-    const std::string name = spell(*prefix, family->weights.query, layer) + ".weight";
+    const std::string name = spell(*prefix, family->weights.qkv.front(), layer) + ".weight";
     return checkpoint.weights->find(name) != nullptr;
   };
   const size_t stated = checkpoint.architecture.layers;

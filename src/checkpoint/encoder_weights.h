@@ -11,27 +11,28 @@
 
 namespace neso {
 
-// A linear layer, y = x W^T + b: weight is [out, in], bias [out]. Or a LayerNorm: both are
-// [hidden].
+// A linear layer, y = x W^T + b: weight is [out, in], bias [out] or without a name. Or a LayerNorm:
+// both are [hidden].
 struct WeightAndBias {
   std::string weight;
   std::string bias;
 };
 
 struct EncoderLayerWeightNames {
-  WeightAndBias query;             // [hidden, hidden], heads side by side in the output
-  WeightAndBias key;               // [hidden, hidden]
-  WeightAndBias value;             // [hidden, hidden]
+  // Queries, keys and values, heads side by side in each: three of [hidden, hidden], or one of
+  // [3 hidden, hidden].
+  std::vector<WeightAndBias> qkv;
   WeightAndBias attention_output;  // [hidden, hidden]
   WeightAndBias attention_norm;
   WeightAndBias up;    // [intermediate, hidden]
+  WeightAndBias gate;  // [intermediate, hidden], of gated architectures
   WeightAndBias down;  // [hidden, intermediate]
   WeightAndBias output_norm;
 };
 
 struct EncoderWeightNames {
   std::string word;      // [vocabulary, hidden]
-  std::string position;  // [max_positions, hidden]
+  std::string position;  // [max_positions, hidden], of learned positions
   std::string type;      // [type_vocabulary, hidden]
   WeightAndBias embedding_norm;
   std::vector<EncoderLayerWeightNames> layers;  // architecture.layers of them

@@ -38,10 +38,10 @@ TEST(EncoderWeights, NamesEveryRole) {
   EXPECT_EQ(names->embedding_norm.bias, "embeddings.LayerNorm.bias");
   ASSERT_EQ(names->layers.size(), 2U);
   const EncoderLayerWeightNames& layer = names->layers[1];
-  EXPECT_EQ(layer.query.weight, "encoder.layer.1.attention.self.query.weight");
-  EXPECT_EQ(layer.query.bias, "encoder.layer.1.attention.self.query.bias");
-  EXPECT_EQ(layer.key.weight, "encoder.layer.1.attention.self.key.weight");
-  EXPECT_EQ(layer.value.weight, "encoder.layer.1.attention.self.value.weight");
+  EXPECT_EQ(layer.qkv[0].weight, "encoder.layer.1.attention.self.query.weight");
+  EXPECT_EQ(layer.qkv[0].bias, "encoder.layer.1.attention.self.query.bias");
+  EXPECT_EQ(layer.qkv[1].weight, "encoder.layer.1.attention.self.key.weight");
+  EXPECT_EQ(layer.qkv[2].weight, "encoder.layer.1.attention.self.value.weight");
   EXPECT_EQ(layer.attention_output.weight, "encoder.layer.1.attention.output.dense.weight");
   EXPECT_EQ(layer.attention_norm.bias, "encoder.layer.1.attention.output.LayerNorm.bias");
   EXPECT_EQ(layer.up.weight, "encoder.layer.1.intermediate.dense.weight");

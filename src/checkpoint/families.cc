@@ -16,6 +16,14 @@ namespace neso {
 
 namespace {
 
+// Keys of transformers' ACT2FN.
+const std::vector<ActivationName> kActivations = {
+    {"gelu", Activation::GeluErf},      {"gelu_python", Activation::GeluErf},
+    {"gelu_new", Activation::GeluTanh}, {"gelu_pytorch_tanh", Activation::GeluTanh},
+    {"relu", Activation::Relu},         {"silu", Activation::Silu},
+    {"swish", Activation::Silu},
+};
+
 const std::vector<Family>& families() {
   static const std::vector<Family> rows = {
       {
@@ -36,6 +44,7 @@ const std::vector<Family>& families() {
           .absent_norm_epsilon = 1e-12F,
           .activation = "hidden_act",
           .absent_activation = "gelu",
+          .activations = kActivations,
           .fixed = {{"position_embedding_type", std::string_view("absolute")},
                     {"is_decoder", false},
                     {"add_cross_attention", false}},
@@ -44,14 +53,55 @@ const std::vector<Family>& families() {
                       .position = "embeddings.position_embeddings.weight",
                       .type = "embeddings.token_type_embeddings.weight",
                       .embedding_norm = "embeddings.LayerNorm",
-                      .query = "encoder.layer.{}.attention.self.query",
-                      .key = "encoder.layer.{}.attention.self.key",
-                      .value = "encoder.layer.{}.attention.self.value",
+                      .qkv = {"encoder.layer.{}.attention.self.query",
+                              "encoder.layer.{}.attention.self.key",
+                              "encoder.layer.{}.attention.self.value"},
                       .attention_output = "encoder.layer.{}.attention.output.dense",
                       .attention_norm = "encoder.layer.{}.attention.output.LayerNorm",
                       .up = "encoder.layer.{}.intermediate.dense",
+                      .gate = {},
                       .down = "encoder.layer.{}.output.dense",
                       .output_norm = "encoder.layer.{}.output.LayerNorm"},
+      },
+      {
+          // nomic-embed-text v1 and v1.5. Its own keys come from GPT-2; transformers 5 adds BERT's
+          // beside them, with the trained length as max_position_embeddings.
+          .name = "nomic_bert",
+          .architectures = {"NomicBertModel", "NomicBertForPreTraining"},
+          .hidden = {"n_embd", 768, "hidden_size"},
+          .layers = {"n_layer", 12, "num_hidden_layers"},
+          .heads = {"n_head", 12, "num_attention_heads"},
+          .intermediate = {"n_inner", 3072, "intermediate_size"},
+          .vocabulary = {"vocab_size", 30528},
+          .max_positions = {"n_positions", 2048, "max_position_embeddings"},
+          .type_vocabulary = {"type_vocab_size", 2},
+          .norm_epsilon = "layer_norm_epsilon",
+          .other_norm_epsilon = "layer_norm_eps",
+          .absent_norm_epsilon = 1e-12F,
+          .activation = "activation_function",
+          .absent_activation = "swiglu",
+          .activations = {{"swiglu", Activation::Silu, true}, {"geglu", Activation::GeluErf, true}},
+          .position_kind = PositionKind::Rotary,
+          .linear_biases = false,
+          .fixed = {{"prenorm", false},
+                    {"qkv_proj_bias", false},
+                    {"mlp_fc1_bias", false},
+                    {"mlp_fc2_bias", false},
+                    {"rotary_emb_interleaved", false},
+                    {"causal", false},
+                    {"use_rms_norm", false}},
+          .prefixes = {"", "bert.", "nomic_bert."},
+          .weights = {.word = "embeddings.word_embeddings.weight",
+                      .position = {},
+                      .type = "embeddings.token_type_embeddings.weight",
+                      .embedding_norm = "emb_ln",
+                      .qkv = {"encoder.layers.{}.attn.Wqkv"},
+                      .attention_output = "encoder.layers.{}.attn.out_proj",
+                      .attention_norm = "encoder.layers.{}.norm1",
+                      .up = "encoder.layers.{}.mlp.fc11",
+                      .gate = "encoder.layers.{}.mlp.fc12",
+                      .down = "encoder.layers.{}.mlp.fc2",
+                      .output_norm = "encoder.layers.{}.norm2"},
       },
   };
   return rows;
@@ -63,23 +113,12 @@ std::string supported_families() {
   return list_in_quotes(names);
 }
 
-struct NamedActivation {
-  std::string_view name;  // a key of transformers' ACT2FN
-  Activation activation;
-};
-constexpr NamedActivation kActivations[] = {
-    {"gelu", Activation::GeluErf},      {"gelu_python", Activation::GeluErf},
-    {"gelu_new", Activation::GeluTanh}, {"gelu_pytorch_tanh", Activation::GeluTanh},
-    {"relu", Activation::Relu},         {"silu", Activation::Silu},
-    {"swish", Activation::Silu},
-};
-
-Result<Activation> read_activation(const Family& family, const ConfigFile& config) {
+Result<ActivationName> read_activation(const Family& family, const ConfigFile& config) {
   NESO_TRY(const std::optional<std::string> found, config.text(family.activation));
   const std::string name = found.value_or(std::string(family.absent_activation));
   std::vector<std::string_view> names;
-  for (const NamedActivation& row : kActivations) {
-    if (row.name == name) return row.activation;
+  for (const ActivationName& row : family.activations) {
+    if (row.name == name) return row;
     names.push_back(row.name);
   }
   return config.about(family.activation, unsupported("is {}; supported are {}", in_quotes(name),
@@ -87,7 +126,10 @@ Result<Activation> read_activation(const Family& family, const ConfigFile& confi
 }
 
 Result<float> read_norm_epsilon(const Family& family, const ConfigFile& config) {
-  NESO_TRY(const std::optional<double> found, config.number(family.norm_epsilon));
+  NESO_TRY(std::optional<double> found, config.number(family.norm_epsilon));
+  if (!found && !family.other_norm_epsilon.empty()) {
+    NESO_TRY(found, config.number(family.other_norm_epsilon));
+  }
   if (!found) return family.absent_norm_epsilon;
   if (!(*found > 0.0 && *found < 1.0)) {
     return config.about(family.norm_epsilon,
@@ -119,6 +161,33 @@ Result<std::string> first_architecture(const ConfigFile& config) {
   const std::optional<std::string_view> name = list->array().front().as_string();
   if (!name) return config.about("architectures", invalid_argument("must be a list of names"));
   return std::string(*name);
+}
+
+Result<double> positive_number(const ConfigFile& config, std::string_view key, double absent) {
+  NESO_TRY(const std::optional<double> found, config.number(key));
+  if (found && !(*found > 0.0 && *found < 1e12))
+    return config.about(key, invalid_argument("is {}; it must be above 0 and below 1e12", *found));
+  return found.value_or(absent);
+}
+
+// nomic-bert's keys. The whole head is rotated.
+Result<RotaryPositions> read_rotary(const Architecture& architecture, const ConfigFile& config) {
+  if (architecture.head_size() % 2 != 0) {
+    return config.about("n_head", unsupported("makes heads of {} columns; rotary positions need an "
+                                              "even number",
+                                              architecture.head_size()));
+  }
+  NESO_TRY(const double fraction, positive_number(config, "rotary_emb_fraction", 1.0));
+  if (fraction != 1.0)
+    return config.about("rotary_emb_fraction", unsupported("is {}; only 1 is supported", fraction));
+  RotaryPositions rotary;
+  NESO_TRY(const double base, positive_number(config, "rotary_emb_base", 1000.0));
+  rotary.base = static_cast<float>(base);
+  NESO_TRY(const double factor, positive_number(config, "rotary_scaling_factor", 0.0));
+  rotary.scaling_factor = static_cast<float>(factor);
+  NESO_TRY(const std::optional<size_t> trained, config.size("max_trained_positions"));
+  rotary.trained_positions = std::max<size_t>(1, trained.value_or(2048));
+  return rotary;
 }
 
 struct SizeField {
@@ -176,7 +245,10 @@ Result<Architecture> read_architecture(const Family& family, const ConfigFile& c
       {family.type_vocabulary, &Architecture::type_vocabulary, 1000},
   };
   for (const SizeField& field : fields) {
-    NESO_TRY(const std::optional<size_t> found, config.size(field.key.key));
+    NESO_TRY(std::optional<size_t> found, config.size(field.key.key));
+    if (!found && !field.key.other_key.empty()) {
+      NESO_TRY(found, config.size(field.key.other_key));
+    }
     const size_t size = found.value_or(field.key.absent);
     if (size == 0 || size > field.limit) {
       return config.about(field.key.key,
@@ -190,7 +262,13 @@ Result<Architecture> read_architecture(const Family& family, const ConfigFile& c
                                          family.heads.key, result.heads));
   }
   NESO_TRY(result.norm_epsilon, read_norm_epsilon(family, config));
-  NESO_TRY(result.activation, read_activation(family, config));
+  NESO_TRY(const ActivationName activation, read_activation(family, config));
+  result.activation = activation.activation;
+  result.gated = activation.gated;
+  result.position_kind = family.position_kind;
+  if (family.position_kind == PositionKind::Rotary) {
+    NESO_TRY(result.rotary, read_rotary(result, config));
+  }
   return result;
 }
 

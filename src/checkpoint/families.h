@@ -16,10 +16,12 @@
 
 namespace neso {
 
-// A key of config.json and its value when absent, as in the family's class in transformers.
+// A key of config.json and its value when absent, as in the family's class in transformers. Some
+// families have a second name for it, which counts when the first is not there.
 struct SizeKey {
   std::string_view key;
   size_t absent = 0;
+  std::string_view other_key = {};
 };
 
 // A key that changes the computation: absent, or this value.
@@ -32,8 +34,16 @@ struct FixedKey {
 // is the layer.
 struct WeightTemplates {
   std::string_view word, position, type, embedding_norm;
-  std::string_view query, key, value, attention_output, attention_norm;
-  std::string_view up, down, output_norm;
+  std::vector<std::string_view> qkv;  // three, or one that holds all
+  std::string_view attention_output, attention_norm;
+  std::string_view up, gate, down, output_norm;
+};
+
+// An activation's name in config.json, and whether it means a gated FFN.
+struct ActivationName {
+  std::string_view name;
+  Activation activation;
+  bool gated = false;
 };
 
 struct Family {
@@ -41,9 +51,13 @@ struct Family {
   std::vector<std::string_view> architectures;  // the classes that hold this encoder
   SizeKey hidden, layers, heads, intermediate, vocabulary, max_positions, type_vocabulary;
   std::string_view norm_epsilon;
+  std::string_view other_norm_epsilon = {};
   float absent_norm_epsilon;
   std::string_view activation;
   std::string_view absent_activation;
+  std::vector<ActivationName> activations;
+  PositionKind position_kind = PositionKind::Learned;
+  bool linear_biases = true;  // of all linear layers
   std::vector<FixedKey> fixed;
   std::vector<std::string_view> prefixes;  // of task heads, before every name; tried in this order
   WeightTemplates weights;

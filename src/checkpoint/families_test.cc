@@ -47,6 +47,58 @@ TEST(Families, ReadsABertConfig) {
   EXPECT_EQ(bert->activation, Activation::GeluTanh);
 }
 
+// The keys of nomic-embed-text-v1.5's config.json that count.
+TEST(Families, ReadsANomicBertConfig) {
+  const auto nomic = read(R"({"model_type": "nomic_bert", "architectures": ["NomicBertModel"],
+      "n_embd": 768, "n_head": 12, "n_layer": 12, "n_inner": 3072, "n_positions": 8192,
+      "vocab_size": 30528, "type_vocab_size": 2, "layer_norm_epsilon": 1e-12,
+      "activation_function": "swiglu", "max_trained_positions": 2048, "prenorm": false,
+      "qkv_proj_bias": false, "mlp_fc1_bias": false, "mlp_fc2_bias": false, "causal": false,
+      "rotary_emb_base": 1000, "rotary_emb_fraction": 1.0, "rotary_emb_interleaved": false,
+      "rotary_emb_scale_base": null, "rotary_scaling_factor": null, "use_rms_norm": false,
+      "max_position_embeddings": 2048})");
+  ASSERT_TRUE(nomic) << nomic.error().message;
+  EXPECT_EQ(nomic->family, "nomic_bert");
+  EXPECT_EQ(nomic->hidden, 768U);
+  EXPECT_EQ(nomic->layers, 12U);
+  EXPECT_EQ(nomic->intermediate, 3072U);
+  EXPECT_EQ(nomic->max_positions, 8192U);
+  EXPECT_EQ(nomic->activation, Activation::Silu);
+  EXPECT_TRUE(nomic->gated);
+  EXPECT_EQ(nomic->position_kind, PositionKind::Rotary);
+  EXPECT_EQ(nomic->rotary.base, 1000.0F);
+  EXPECT_EQ(nomic->rotary.scaling_factor, 0.0F);
+  EXPECT_EQ(nomic->rotary.trained_positions, 2048U);
+}
+
+TEST(Families, TakesTransformersKeysOfANomicBertWhenItsOwnAreAbsent) {
+  const auto nomic = read(R"({"model_type": "nomic_bert", "hidden_size": 64, "num_hidden_layers": 2,
+      "num_attention_heads": 2, "intermediate_size": 96, "max_position_embeddings": 512,
+      "layer_norm_eps": 1e-5, "rotary_scaling_factor": 2})");
+  ASSERT_TRUE(nomic) << nomic.error().message;
+  EXPECT_EQ(nomic->hidden, 64U);
+  EXPECT_EQ(nomic->layers, 2U);
+  EXPECT_EQ(nomic->max_positions, 512U);
+  EXPECT_EQ(nomic->norm_epsilon, 1e-5F);
+  EXPECT_EQ(nomic->rotary.scaling_factor, 2.0F);
+}
+
+TEST(Families, RefusesWhatOurNomicBertLacks) {
+  const std::pair<const char*, const char*> refusals[] = {
+      {R"("activation_function": "gelu")", "swiglu"},
+      {R"("prenorm": true)", "prenorm"},
+      {R"("qkv_proj_bias": true)", "qkv_proj_bias"},
+      {R"("rotary_emb_fraction": 0.5)", "rotary_emb_fraction"},
+      {R"("rotary_emb_base": -1)", "rotary_emb_base"},
+      {R"("n_embd": 36, "n_head": 4)", "even number"},
+  };
+  for (const auto& [member, expected] : refusals) {
+    const auto nomic = read(std::string(R"({"model_type": "nomic_bert", )") + member + "}");
+    ASSERT_FALSE(nomic) << member;
+    EXPECT_THAT(nomic.error().message, HasSubstr(expected));
+  }
+}
+
 TEST(Families, FillsAbsentKeysAsTransformersDoes) {
   const auto bert = read(R"({"model_type":"bert"})");
   ASSERT_TRUE(bert) << bert.error().message;

@@ -107,6 +107,20 @@ struct Convert {
   RowScale* scales = nullptr;  // [rows], with out_int8
 };
 
+// Rotary position embedding of heads side by side, in place: the first half of a head's columns
+// (x1) and the second (x2) become x1 cos - x2 sin and x2 cos + x1 sin (RoFormer, halves not
+// interleaved).
+struct Rotate {
+  float* x = nullptr;      // [rows, heads * head_size]
+  Bf16* x_bf16 = nullptr;  // instead of x
+  size_t ld = 0;
+  size_t rows = 0;
+  size_t heads = 0;
+  size_t head_size = 0;  // even
+  // Per row: the cosines of its position's angles, [padded(head_size / 2)], then the sines.
+  const float* const* angles = nullptr;
+};
+
 struct KernelTable {
   Isa isa;
   size_t panel_width;  // columns of b per panel: 16 or a multiple or a divisor of it
@@ -114,6 +128,7 @@ struct KernelTable {
   void (*layer_norm)(const LayerNorm&);
   void (*softmax)(const Softmax&);
   void (*convert)(const Convert&);
+  void (*rotate)(const Rotate&);
   // `steps` rounds of multiplications of registers, the roof of every product; answers how many
   // multiply-adds that was. seed: 32 units of operands; sink: kRowPadding floats, overwritten.
   size_t (*multiply_peak)(Format format, size_t steps, const int32_t* seed, float* sink);

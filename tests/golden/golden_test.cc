@@ -113,11 +113,11 @@ TEST_P(Golden, MiniLmGivesTheVectorsOfSentenceTransformers) {
 }
 
 Activation activation_of(std::string_view name) {
+  if (name == "gelu" || name == "geglu") return Activation::GeluErf;
   if (name == "gelu_new") return Activation::GeluTanh;
   if (name == "relu") return Activation::Relu;
-  if (name == "silu") return Activation::Silu;
-  EXPECT_EQ(name, "gelu");
-  return Activation::GeluErf;
+  EXPECT_TRUE(name == "silu" || name == "swiglu") << name;
+  return Activation::Silu;
 }
 
 Architecture architecture_of(const JsonValue& model) {
@@ -131,19 +131,22 @@ Architecture architecture_of(const JsonValue& model) {
   a.type_vocabulary = size_of(model, "types");
   a.norm_epsilon = static_cast<float>(member(model, "epsilon").as_double().value());
   a.activation = activation_of(member(model, "activation").as_string().value());
+  if (model.find("trained") != nullptr) {
+    a.rotary.base = static_cast<float>(member(model, "base").as_double().value());
+    a.rotary.scaling_factor = static_cast<float>(member(model, "scaling").as_double().value());
+    a.rotary.trained_positions = size_of(model, "trained");
+  }
   return a;
 }
 
-TEST_P(Golden, RandomBertsOfOddSizesGiveTheStatesOfTransformers) {
-  const JsonValue file = golden("random_bert.json");
-  const JsonArray& models = member(file, "models").array();
-  ASSERT_GE(models.size(), 5U);
-  for (const JsonValue& model : models) {
+// Sequences of every model in the file, against the states of transformers.
+void expect_states(const JsonValue& file, Isa isa,
+                   Checkpoint (*random_model)(Architecture, uint32_t)) {
+  for (const JsonValue& model : member(file, "models").array()) {
+    const size_t seed = size_of(model, "seed");
+    SCOPED_TRACE("model of seed " + std::to_string(seed));
     const Architecture architecture = architecture_of(model);
-    SCOPED_TRACE("model of seed " + std::to_string(size_of(model, "seed")));
-    const Checkpoint checkpoint =
-        random_bert(architecture, static_cast<uint32_t>(size_of(model, "seed")));
-    const auto engine = engine_for(checkpoint, GetParam(), 2);
+    const auto engine = engine_for(random_model(architecture, static_cast<uint32_t>(seed)), isa, 2);
 
     const JsonArray& sequences = member(model, "sequences").array();
     TokenBatch batch;
@@ -162,6 +165,19 @@ TEST_P(Golden, RandomBertsOfOddSizesGiveTheStatesOfTransformers) {
       expect_close(row.last(hidden), floats(member(sequences[i], "last")), kStateError);
     }
   }
+}
+
+TEST_P(Golden, RandomBertsOfOddSizesGiveTheStatesOfTransformers) {
+  const JsonValue file = golden("random_bert.json");
+  ASSERT_GE(member(file, "models").array().size(), 5U);
+  expect_states(file, GetParam(), random_bert);
+}
+
+// Rotary positions with a base of the sequence's own length among them.
+TEST_P(Golden, RandomNomicBertsOfOddSizesGiveTheStatesOfTransformers) {
+  const JsonValue file = golden("random_nomic.json");
+  ASSERT_GE(member(file, "models").array().size(), 4U);
+  expect_states(file, GetParam(), random_nomic);
 }
 
 INSTANTIATE_TEST_SUITE_P(Isas, Golden, testing::ValuesIn(supported_isas()),

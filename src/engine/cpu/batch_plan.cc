@@ -19,7 +19,7 @@ constexpr double kWorstImbalance = 1.1;
 double cost(const Architecture& a, size_t tokens) {
   const auto h = static_cast<double>(a.hidden);
   const auto n = static_cast<double>(tokens);
-  const double linear = 8 * h * h + 4 * h * static_cast<double>(a.intermediate);
+  const double linear = 2 * static_cast<double>(a.linear_weights_per_layer());
   return static_cast<double>(a.layers) * n * (linear + 4 * h * n);
 }
 

@@ -30,6 +30,7 @@ using testing::HasSubstr;
 
 Architecture small_bert() {
   Architecture a;
+  a.family = "bert";
   a.hidden = 60;
   a.layers = 2;
   a.heads = 3;
@@ -49,9 +50,30 @@ Architecture wide_bert() {
   return a;
 }
 
+// Gated, rotary, with a base of its own for more than 100 tokens.
+Architecture small_nomic() {
+  Architecture a = small_bert();
+  a.family = "nomic_bert";
+  a.heads = 2;
+  a.activation = Activation::Silu;
+  a.gated = true;
+  a.position_kind = PositionKind::Rotary;
+  a.rotary = {1000, 2, 100};
+  return a;
+}
+
+// With heads that panels hold whole.
+Architecture wide_nomic() {
+  Architecture a = small_nomic();
+  a.hidden = 128;
+  a.heads = 8;
+  a.intermediate = 200;
+  return a;
+}
+
 std::shared_ptr<const CpuWeights> weights_for(const Architecture& architecture, Isa isa,
                                               Precision precision = Precision::Fp32) {
-  auto weights = load_cpu_weights(random_bert(architecture, 7), precision, isa);
+  auto weights = load_cpu_weights(random_encoder(architecture, 7), precision, isa);
   EXPECT_TRUE(weights.has_value());
   return *std::move(weights);
 }
@@ -96,7 +118,8 @@ class CpuEngineOn : public testing::TestWithParam<std::tuple<Isa, Precision>> {
 TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
   constexpr size_t kLengths[] = {1,  2,  5,  6,  7,  8,  11, 12, 13,  15,  16,  17,  23,
                                  24, 25, 47, 48, 49, 63, 64, 65, 127, 128, 129, 200, 300};
-  for (const Architecture& architecture : {small_bert(), wide_bert()}) {
+  for (const Architecture& architecture :
+       {small_bert(), wide_bert(), small_nomic(), wide_nomic()}) {
     const auto weights = this->weights(architecture);
     std::vector<std::unique_ptr<Engine>> engines;
     for (const size_t threads : {1, 2, 3}) engines.push_back(engine_for(weights, threads));
@@ -122,37 +145,40 @@ TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
       const Floats out = encode(engine, batch);
       for (size_t i = 0; i < lengths.size(); ++i) {
         ASSERT_TRUE(same_bits(std::span(out).subspan(i * width, width), alone[lengths[i]]))
-            << "hidden " << architecture.hidden << ", round " << round << ", sequence " << i
-            << " of " << lengths.size() << " with " << lengths[i] << " tokens";
+            << architecture.family << ", hidden " << architecture.hidden << ", round " << round
+            << ", sequence " << i << " of " << lengths.size() << " with " << lengths[i]
+            << " tokens";
       }
     }
   }
 }
 
 TEST_P(CpuEngineOn, StaleMemoryIsNeverRead) {
-  const auto weights = this->weights(small_bert());
-  TokenBatch batch;
-  for (const uint32_t length : {17U, 3U, 150U, 1U}) append_sequence(batch, length, length);
-  Chunk chunk;
-  chunk.sequences = {0, 1, 2, 3};
-  chunk.offsets = {0, 17, 20, 170, 171};
-  const auto run = [&](float stale) {
-    Workspace workspace;
-    EXPECT_TRUE(workspace.reserve(*weights, {200, 160}).has_value());
-    std::ranges::fill(workspace.memory(), stale);
-    EncoderPass pass(*weights, batch, chunk, workspace, workspace, PassMember{});
-    pass.run();
-    Floats states;
-    for (size_t r = 0; r < chunk.rows(); ++r) {
-      states.insert(states.end(), pass.states() + r * padded(60),
-                    pass.states() + r * padded(60) + 60);
-    }
-    return states;
-  };
-  const Floats clean = run(0);
-  EXPECT_TRUE(all_finite(clean));
-  EXPECT_TRUE(same_bits(clean, run(NAN)));
-  EXPECT_TRUE(same_bits(clean, run(std::numeric_limits<float>::infinity())));
+  for (const Architecture& architecture : {small_bert(), small_nomic()}) {
+    const auto weights = this->weights(architecture);
+    TokenBatch batch;
+    for (const uint32_t length : {17U, 3U, 150U, 1U}) append_sequence(batch, length, length);
+    Chunk chunk;
+    chunk.sequences = {0, 1, 2, 3};
+    chunk.offsets = {0, 17, 20, 170, 171};
+    const auto run = [&](float stale) {
+      Workspace workspace;
+      EXPECT_TRUE(workspace.reserve(*weights, {200, 160}).has_value());
+      std::ranges::fill(workspace.memory(), stale);
+      EncoderPass pass(*weights, batch, chunk, workspace, workspace, PassMember{});
+      pass.run();
+      Floats states;
+      for (size_t r = 0; r < chunk.rows(); ++r) {
+        states.insert(states.end(), pass.states() + r * padded(60),
+                      pass.states() + r * padded(60) + 60);
+      }
+      return states;
+    };
+    const Floats clean = run(0);
+    EXPECT_TRUE(all_finite(clean));
+    EXPECT_TRUE(same_bits(clean, run(NAN)));
+    EXPECT_TRUE(same_bits(clean, run(std::numeric_limits<float>::infinity())));
+  }
 }
 
 TEST_P(CpuEngineOn, TokenStatesPoolToTheVectors) {
@@ -180,21 +206,24 @@ TEST_P(CpuEngineOn, VectorsPointWhereThoseOfFp32Do) {
   const double bound = precision == Precision::Fp32   ? 0.999999
                        : precision == Precision::Bf16 ? 0.9995
                                                       : 0.995;
-  const auto exact = engine_for(weights_for(wide_bert(), Isa::Generic), 1);
-  const auto engine = engine_for(weights(wide_bert()), 2);
   TokenBatch batch;
   for (uint32_t length = 1; length < 200; length += 9) append_sequence(batch, length, length);
-  const Floats truth = encode(*exact, batch);
-  const Floats out = encode(*engine, batch);
-  const size_t width = kPooling.width(144);
-  for (size_t i = 0; i < batch.size(); ++i) {
-    double dot = 0, a = 0, b = 0;
-    for (size_t c = i * width; c < (i + 1) * width; ++c) {
-      dot += static_cast<double>(truth[c]) * static_cast<double>(out[c]);
-      a += static_cast<double>(truth[c]) * static_cast<double>(truth[c]);
-      b += static_cast<double>(out[c]) * static_cast<double>(out[c]);
+  for (const Architecture& architecture : {wide_bert(), wide_nomic()}) {
+    const auto exact = engine_for(weights_for(architecture, Isa::Generic), 1);
+    const auto engine = engine_for(weights(architecture), 2);
+    const Floats truth = encode(*exact, batch);
+    const Floats out = encode(*engine, batch);
+    const size_t width = kPooling.width(architecture.hidden);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      double dot = 0, a = 0, b = 0;
+      for (size_t c = i * width; c < (i + 1) * width; ++c) {
+        dot += static_cast<double>(truth[c]) * static_cast<double>(out[c]);
+        a += static_cast<double>(truth[c]) * static_cast<double>(truth[c]);
+        b += static_cast<double>(out[c]) * static_cast<double>(out[c]);
+      }
+      EXPECT_GT(dot / std::sqrt(a * b), bound)
+          << architecture.family << ", " << batch.length(i) << " tokens";
     }
-    EXPECT_GT(dot / std::sqrt(a * b), bound) << batch.length(i) << " tokens";
   }
 }
 
@@ -255,7 +284,7 @@ TEST(CpuWeightsLoad, RefusesWeightsThatAreNotFiniteAndNamesTheTensor) {
         "encoder.layer.0.output.dense.bias", "encoder.layer.1.output.LayerNorm.weight"}) {
     for (const float value : bad) {
       Checkpoint checkpoint = random_bert(small_bert(), 7);
-      auto spoilt = std::make_shared<RandomBertWeights>(small_bert(), 7);
+      auto spoilt = std::make_shared<RandomWeights>(small_bert(), 7);
       spoilt->spoil(name, 3, value);
       checkpoint.weights = spoilt;
       const auto weights = load_cpu_weights(checkpoint, Precision::Fp32, Isa::Generic);
@@ -275,7 +304,7 @@ TEST(CpuWeightsLoad, ErrorsOfTheStoreComeThrough) {
     }
 
    private:
-    RandomBertWeights whole_{small_bert(), 7};
+    RandomWeights whole_{small_bert(), 7};
   };
   Checkpoint checkpoint = random_bert(small_bert(), 7);
   checkpoint.weights = std::make_shared<CutShort>();

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "checkpoint/encoder_weights.h"
 #include "engine/cpu/cpu_engine.h"
+#include "engine/cpu/rotary.h"
 #include "engine/cpu/weight_rows.h"
 #include "engine/pooling.h"
 #include "simd/panels.h"
@@ -44,6 +45,11 @@ Format format_of(Precision precision) {
   return Format::F32;
 }
 
+// Outputs of the first linear layer of the FFN, the gate's among them.
+size_t up_columns(const CpuWeights& weights) {
+  return weights.inner_columns() * (weights.architecture.gated ? 2 : 1);
+}
+
 // 32-bit words of a packed linear layer with all that belongs to it; each part starts on a cache
 // line.
 size_t linear_words(size_t k, size_t n, const CpuWeights& weights) {
@@ -59,10 +65,13 @@ size_t total_words(const CpuWeights& weights) {
   const size_t norm = 2 * row;
   const size_t layer = linear_words(a.hidden, 3 * a.hidden, weights) +
                        linear_words(a.hidden, a.hidden, weights) +
-                       linear_words(a.hidden, a.intermediate, weights) +
+                       linear_words(a.hidden, up_columns(weights), weights) +
                        linear_words(a.intermediate, a.hidden, weights) + 2 * norm;
   const size_t word_table = a.vocabulary * row / (weights.precision == Precision::Fp32 ? 1 : 2);
-  return word_table + (a.max_positions + a.type_vocabulary) * row + norm + a.layers * layer;
+  const size_t positions = a.position_kind == PositionKind::Rotary
+                               ? a.max_positions * rotary_row(a.head_size())
+                               : a.max_positions * row;
+  return word_table + positions + a.type_vocabulary * row + norm + a.layers * layer;
 }
 
 // The largest tensors that are read before they are packed, in floats.
@@ -70,9 +79,10 @@ size_t scratch_floats(const CpuWeights& weights) {
   const Architecture& a = weights.architecture;
   const bool rows_are_padded = padded(a.hidden) == a.hidden;
   const bool words_are_converted = weights.precision != Precision::Fp32;
+  const size_t layers = std::max(3 * a.hidden, 2 * up_columns(weights));
   size_t tables = rows_are_padded ? 0 : std::max(a.max_positions, a.type_vocabulary);
   if (!rows_are_padded || words_are_converted) tables = std::max(tables, a.vocabulary);
-  return a.hidden * std::max({3 * a.hidden, a.intermediate, tables});
+  return a.hidden * std::max({layers, a.intermediate, tables});
 }
 
 class Packer {
@@ -83,7 +93,13 @@ class Packer {
   Result<> pack(const EncoderWeightNames& names) {
     const Architecture& a = weights_.architecture;
     NESO_TRY(weights_.word, word_table(names.word));
-    NESO_TRY(weights_.position, table(names.position, a.max_positions));
+    if (a.position_kind == PositionKind::Rotary) {
+      const std::span<float> angles = take(a.max_positions * rotary_row(a.head_size()));
+      rotary_angles(a.rotary.base, a.head_size(), angles);
+      weights_.angles = angles.data();
+    } else {
+      NESO_TRY(weights_.position, table(names.position, a.max_positions));
+    }
     if (a.type_vocabulary > 0) {
       NESO_TRY(weights_.type, table(names.type, a.type_vocabulary));
     }
@@ -98,11 +114,15 @@ class Packer {
   Result<> pack_layer(const EncoderLayerWeightNames& names) {
     const Architecture& a = weights_.architecture;
     LayerWeights layer;
-    NESO_TRY(layer.qkv, linear({&names.query, &names.key, &names.value}, a.hidden, a.hidden));
-    NESO_TRY(layer.attention_output, linear({&names.attention_output}, a.hidden, a.hidden));
+    NESO_TRY(layer.qkv, linear(names.qkv, a.hidden, 3 * a.hidden / names.qkv.size()));
+    NESO_TRY(layer.attention_output, linear({&names.attention_output, 1}, a.hidden, a.hidden));
     NESO_TRY(layer.attention_norm, norm(names.attention_norm));
-    NESO_TRY(layer.up, linear({&names.up}, a.hidden, a.intermediate));
-    NESO_TRY(layer.down, linear({&names.down}, a.intermediate, a.hidden));
+    if (a.gated) {
+      NESO_TRY(layer.up, gated(names.up, names.gate));
+    } else {
+      NESO_TRY(layer.up, linear({&names.up, 1}, a.hidden, a.intermediate));
+    }
+    NESO_TRY(layer.down, linear({&names.down, 1}, a.intermediate, a.hidden));
     NESO_TRY(layer.output_norm, norm(names.output_norm));
     weights_.layers.push_back(layer);
     return {};
@@ -174,21 +194,57 @@ class Packer {
   }
 
   // Layers of k inputs and n outputs each, side by side as one.
-  Result<PackedLinear> linear(std::initializer_list<const WeightAndBias*> parts, size_t k,
-                              size_t n) {
-    const Format format = format_of(weights_.precision);
-    const size_t outputs = n * parts.size();
-    const PanelShape shape{units_of(format, k), outputs, weights_.kernels->panel_width};
-    const std::span<float> panels = take(padded(shape.size()));
-    const std::span<float> bias = take(padded(outputs));
+  Result<PackedLinear> linear(std::span<const WeightAndBias> parts, size_t k, size_t n) {
+    const std::span<float> bias = take_bias(parts.front(), n * parts.size());
     size_t first = 0;
-    for (const WeightAndBias* part : parts) {
-      NESO_TRY_VOID(read(part->weight, scratch_.subspan(first * k, n * k)));
-      NESO_TRY_VOID(read(part->bias, bias.subspan(first, n)));
+    for (const WeightAndBias& part : parts) {
+      NESO_TRY_VOID(read(part.weight, scratch_.subspan(first * k, n * k)));
+      if (!bias.empty()) {
+        NESO_TRY_VOID(read(part.bias, bias.subspan(first, n)));
+      }
       first += n;
     }
+    return pack_scratch(k, n * parts.size(), bias);
+  }
+
+  // Values and gates in turn, half a panel each, zeros where they end.
+  Result<PackedLinear> gated(const WeightAndBias& up, const WeightAndBias& gate) {
+    const Architecture& a = weights_.architecture;
+    const size_t half = weights_.kernels->panel_width / 2;
+    const size_t columns = 2 * weights_.inner_columns();
+    const std::span<float> arranged = scratch_.first(columns * a.hidden);
+    const std::span<float> part = scratch_.subspan(arranged.size(), a.intermediate * a.hidden);
+    std::vector<float> part_bias(a.intermediate);
+    const std::span<float> bias = take_bias(up, columns);
+    std::ranges::fill(arranged, 0.0F);
+    size_t offset = 0;
+    for (const WeightAndBias* names : {&up, &gate}) {
+      NESO_TRY_VOID(read(names->weight, part));
+      if (!bias.empty()) {
+        NESO_TRY_VOID(read(names->bias, part_bias));
+      }
+      for (size_t r = 0; r < a.intermediate; ++r) {
+        const size_t place = r / half * 2 * half + r % half + offset;
+        std::ranges::copy(part.subspan(r * a.hidden, a.hidden),
+                          arranged.begin() + static_cast<ptrdiff_t>(place * a.hidden));
+        if (!bias.empty()) bias[place] = part_bias[r];
+      }
+      offset = half;
+    }
+    return pack_scratch(a.hidden, columns, bias);
+  }
+
+  std::span<float> take_bias(const WeightAndBias& names, size_t n) {
+    return names.bias.empty() ? std::span<float>() : take(padded(n));
+  }
+
+  // The [n, k] at the beginning of scratch memory, which may be overwritten.
+  PackedLinear pack_scratch(size_t k, size_t n, std::span<const float> bias) {
+    const Format format = format_of(weights_.precision);
+    const PanelShape shape{units_of(format, k), n, weights_.kernels->panel_width};
+    const std::span<float> panels = take(padded(shape.size()));
     PackedLinear result;
-    result.panels = {format, panels.data(), k, outputs};
+    result.panels = {format, panels.data(), k, n};
     result.bias = bias.data();
     if (format == Format::F32) {
       pack_transposed(shape, scratch_.data(), k, panels.data());
@@ -231,6 +287,12 @@ class Packer {
 };
 
 }  // namespace
+
+size_t CpuWeights::inner_columns() const {
+  if (!architecture.gated) return architecture.intermediate;
+  const size_t half = kernels->panel_width / 2;
+  return (architecture.intermediate + half - 1) / half * half;
+}
 
 Result<std::shared_ptr<const CpuWeights>> load_cpu_weights(const Checkpoint& checkpoint,
                                                            Precision precision, Isa isa) {

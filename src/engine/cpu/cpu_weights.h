@@ -19,7 +19,7 @@ namespace neso {
 // y = x W^T + bias, W packed as simd/panels.h says: k inputs, n outputs.
 struct PackedLinear {
   Panels panels;
-  const float* bias = nullptr;  // [padded(n)]
+  const float* bias = nullptr;  // [padded(n)]; null: none
 };
 
 // Rows of embeddings, in fp32 or bf16; leading dimension padded(hidden).
@@ -37,13 +37,17 @@ struct LayerWeights {
   PackedLinear qkv;  // n = 3 hidden: queries, keys, values, each by head
   PackedLinear attention_output;
   NormWeights attention_norm;
-  PackedLinear up;
+  PackedLinear up;  // n = inner_columns, or twice that with the gate: see Product::gated
   PackedLinear down;
   NormWeights output_norm;
 };
 
 class CpuWeights {
  public:
+  // Columns of the FFN's activations that the kernels write: intermediate, or when gated that
+  // rounded up to half a panel.
+  size_t inner_columns() const;
+
   Architecture architecture;
   const KernelTable* kernels = nullptr;
   Epilogue activation = Epilogue::None;
@@ -53,6 +57,8 @@ class CpuWeights {
   const float* position = nullptr;   // [max_positions, padded(hidden)]
   const float* type = nullptr;       // [type_vocabulary, padded(hidden)]; null without token types
   NormWeights embedding_norm;
+  // Of rotary positions: [max_positions, rotary_row(head size)], see Rotate::angles.
+  const float* angles = nullptr;
   std::vector<LayerWeights> layers;
   FloatBuffer memory;  // what all the pointers point into
 };

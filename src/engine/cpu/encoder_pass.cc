@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "engine/cpu/rotary.h"
 #include "simd/panels.h"
 
 namespace neso {
@@ -15,6 +16,10 @@ void widen(const Bf16* in, size_t count, float* out) {
   for (size_t i = 0; i < count; ++i) {
     out[i] = std::bit_cast<float>(static_cast<uint32_t>(in[i]) << 16U);
   }
+}
+
+size_t position_of(const TokenBatch& batch, size_t token, size_t start) {
+  return batch.positions.empty() ? token - start : static_cast<size_t>(batch.positions[token]);
 }
 
 void set_output(Product& product, const Activations& out) {
@@ -55,6 +60,7 @@ void EncoderPass::meet() const {
 }
 
 void EncoderPass::run() {
+  if (weights_.angles != nullptr) find_angles();
   embed();
   for (const LayerWeights& layer : weights_.layers) {
     queries_keys_values(layer);
@@ -77,10 +83,8 @@ void EncoderPass::embed() {
     for (size_t r = begin; r < end; ++r) {
       const size_t token = start + (r - chunk_.offsets[i]);
       const auto id = static_cast<size_t>(batch_.ids[token]);
-      const size_t place =
-          batch_.positions.empty() ? token - start : static_cast<size_t>(batch_.positions[token]);
+      const size_t place = position_of(batch_, token, start);
       const size_t type = batch_.type_ids.empty() ? 0 : static_cast<size_t>(batch_.type_ids[token]);
-      const float* position = weights_.position + place * row_;
       float* out = states_ + r * row_;
       if (weights_.word.f32 != nullptr) {
         std::copy_n(weights_.word.f32 + id * row_, hidden, out);
@@ -91,7 +95,10 @@ void EncoderPass::embed() {
         const float* kind = weights_.type + type * row_;
         for (size_t c = 0; c < hidden; ++c) out[c] += kind[c];
       }
-      for (size_t c = 0; c < hidden; ++c) out[c] += position[c];
+      if (weights_.position != nullptr) {
+        const float* position = weights_.position + place * row_;
+        for (size_t c = 0; c < hidden; ++c) out[c] += position[c];
+      }
     }
   }
   normalize(states_, weights_.embedding_norm, rows_);
@@ -127,30 +134,83 @@ Product EncoderPass::product_of(const PackedLinear& linear, const Activations& i
   return product;
 }
 
+// This member's part of a product's columns, in whole panels.
+EncoderPass::Range EncoderPass::columns_of_member(size_t columns) const {
+  const size_t width = weights_.kernels->panel_width;
+  const Range panels = share((columns + width - 1) / width);
+  return {std::min(columns, panels.begin * width), std::min(columns, panels.end * width)};
+}
+
 // Only this member's columns when columns are split.
 void EncoderPass::multiply(Product product) const {
   if (split_columns_) {
-    const size_t width = weights_.kernels->panel_width;
-    const size_t panels = (product.b.n + width - 1) / width;
-    const Range mine = share(panels);
+    const Range mine = columns_of_member(product.b.n);
     if (mine.begin == mine.end) return;
-    const size_t first = mine.begin * width;
-    product.b = columns_of(product.b, first, std::min(product.b.n, mine.end * width));
-    product.bias += first;
-    if (product.out != nullptr) product.out += first;
-    if (product.out_bf16 != nullptr) product.out_bf16 += first;
-    if (product.residual != nullptr) product.residual += first;
+    const size_t out = product.gated ? mine.begin / 2 : mine.begin;
+    product.b = columns_of(product.b, mine.begin, mine.end);
+    if (product.bias != nullptr) product.bias += mine.begin;
+    if (product.out != nullptr) product.out += out;
+    if (product.out_bf16 != nullptr) product.out_bf16 += out;
+    if (product.residual != nullptr) product.residual += out;
   }
   weights_.kernels->product(product);
 }
 
+// Rotary angles follow the position, and with dynamic scaling the sequence's own length.
+void EncoderPass::find_angles() {
+  const Architecture& a = weights_.architecture;
+  const size_t row = rotary_row(a.head_size());
+  angles_.resize(chunk_.rows());
+  for (size_t i = 0; i < chunk_.sequences.size(); ++i) {
+    const auto start = static_cast<size_t>(batch_.cu_seqlens[chunk_.sequences[i]]);
+    const size_t tokens = chunk_.offsets[i + 1] - chunk_.offsets[i];
+    const float* table = weights_.angles;
+    if (const float base = rotary_base(a, tokens); base != a.rotary.base) {
+      scaled_angles_.emplace_back(a.max_positions * row);
+      rotary_angles(base, a.head_size(), scaled_angles_.back());
+      table = scaled_angles_.back().data();
+    }
+    for (size_t t = 0; t < tokens; ++t)
+      angles_[chunk_.offsets[i] + t] = table + position_of(batch_, start + t, start) * row;
+  }
+}
+
 void EncoderPass::queries_keys_values(const LayerWeights& layer) {
+  const Architecture& a = weights_.architecture;
   for (size_t begin = rows_.begin; begin < rows_.end; begin += kRowBlock) {
-    const size_t rows = std::min(kRowBlock, rows_.end - begin);
-    Product product = product_of(layer.qkv, states_at(begin), rows);
+    const Range rows{begin, std::min(begin + kRowBlock, rows_.end)};
+    Product product = product_of(layer.qkv, states_at(begin), rows.end - rows.begin);
     set_output(product, qkv_.at(begin));
     multiply(product);
+    if (!angles_.empty() && !split_columns_) rotate(rows, {0, 2 * a.heads});
   }
+  if (angles_.empty() || !split_columns_) return;
+  // Queries and keys are 2 heads' columns, then come the values.
+  const size_t head = a.head_size();
+  if (weights_.kernels->panel_width % head == 0) {
+    const Range columns = columns_of_member(3 * a.hidden);
+    const size_t end = std::min(columns.end, 2 * a.hidden);
+    if (columns.begin < end) rotate(rows_, {columns.begin / head, end / head});
+  } else {
+    // A head's columns are of several members.
+    meet();
+    const Range heads = share(2 * a.heads);
+    rotate(rows_, heads);
+  }
+}
+
+void EncoderPass::rotate(Range rows, Range heads) {
+  const size_t head_size = weights_.architecture.head_size();
+  const Activations x = qkv_.at(rows.begin, heads.begin * head_size);
+  Rotate rotate;
+  rotate.x = x.f32;
+  rotate.x_bf16 = x.bf16;
+  rotate.ld = x.ld;
+  rotate.rows = rows.end - rows.begin;
+  rotate.heads = heads.end - heads.begin;
+  rotate.head_size = head_size;
+  rotate.angles = angles_.data() + rows.begin;
+  weights_.kernels->rotate(rotate);
 }
 
 // Items are blocks of query rows, by sequence, then head. Each member takes those whose middle lies
@@ -196,6 +256,7 @@ void EncoderPass::after_attention(const LayerWeights& layer, Range rows) {
 
   Product up = product_of(layer.up, states_at(rows.begin), count);
   up.epilogue = weights_.activation;
+  up.gated = weights_.architecture.gated;
   set_output(up, inner_);
   multiply(up);
   if (split_columns_) meet();

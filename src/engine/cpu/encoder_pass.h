@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "engine/cpu/attention.h"
 #include "engine/cpu/batch_plan.h"
@@ -50,7 +51,10 @@ class EncoderPass {
   Activations states_at(size_t row) const { return {states_ + row * row_, nullptr, row_}; }
   Product product_of(const PackedLinear& linear, const Activations& in, size_t rows) const;
   void multiply(Product product) const;
+  Range columns_of_member(size_t columns) const;
+  void find_angles();
   void queries_keys_values(const LayerWeights& layer);
+  void rotate(Range rows, Range heads);
   void after_attention(const LayerWeights& layer, Range rows);
 
   const CpuWeights& weights_;
@@ -67,6 +71,9 @@ class EncoderPass {
   Activations inner_;
   OperandMemory operand_;
   Attention attention_;
+  // Of rotary positions, per row of the chunk.
+  std::vector<const float*> angles_;
+  std::vector<std::vector<float>> scaled_angles_;  // of sequences with a base of their own
 };
 
 }  // namespace neso

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: a BERT of any size with pseudo-random weights, in memory. The weights are those of
-// tools/make_bert.py, bit for bit; the formula stands there.
+// For tests: a BERT or nomic-bert of any size with pseudo-random weights, in memory. The weights
+// are those of tools/make_bert.py and make_nomic.py, bit for bit; the formula stands there.
 #pragma once
 
 #include <cmath>
@@ -26,25 +26,11 @@ inline uint32_t mix_bits(uint32_t x) {
   return x ^ (x >> 16);
 }
 
-class RandomBertWeights final : public WeightStore {
+class RandomWeights final : public WeightStore {
  public:
-  RandomBertWeights(const Architecture& a, uint32_t seed) : seed_(seed) {
-    const auto h = static_cast<int64_t>(a.hidden);
-    const auto inner = static_cast<int64_t>(a.intermediate);
-    add("embeddings.word_embeddings.weight", {static_cast<int64_t>(a.vocabulary), h});
-    add("embeddings.position_embeddings.weight", {static_cast<int64_t>(a.max_positions), h});
-    add("embeddings.token_type_embeddings.weight", {static_cast<int64_t>(a.type_vocabulary), h});
-    add_norm("embeddings.LayerNorm", h);
-    for (size_t layer = 0; layer < a.layers; ++layer) {
-      const std::string prefix = "encoder.layer." + std::to_string(layer) + ".";
-      for (const char* part : {"query", "key", "value"})
-        add_linear(prefix + "attention.self." + part, h, h);
-      add_linear(prefix + "attention.output.dense", h, h);
-      add_norm(prefix + "attention.output.LayerNorm", h);
-      add_linear(prefix + "intermediate.dense", inner, h);
-      add_linear(prefix + "output.dense", h, inner);
-      add_norm(prefix + "output.LayerNorm", h);
-    }
+  // Named as a's family names them.
+  RandomWeights(const Architecture& a, uint32_t seed) : seed_(seed) {
+    a.family == "nomic_bert" ? add_nomic(a) : add_bert(a);
   }
 
   // From now on this element of the tensor reads as `value`.
@@ -66,7 +52,7 @@ class RandomBertWeights final : public WeightStore {
   Result<> read_fp32(std::string_view name, std::span<float> out) const override {
     const WeightInfo* info = find(name);
     if (info == nullptr) return not_found("no tensor '{}'", name);
-    const bool norm = name.ends_with("LayerNorm.weight");
+    const bool norm = name.ends_with(".weight") && info->shape.size() == 1;
     double amplitude = 0;
     if (norm) {
       amplitude = 0.25;
@@ -92,6 +78,41 @@ class RandomBertWeights final : public WeightStore {
   }
 
  private:
+  void add_bert(const Architecture& a) {
+    const auto h = static_cast<int64_t>(a.hidden);
+    const auto inner = static_cast<int64_t>(a.intermediate);
+    add("embeddings.word_embeddings.weight", {static_cast<int64_t>(a.vocabulary), h});
+    add("embeddings.position_embeddings.weight", {static_cast<int64_t>(a.max_positions), h});
+    add("embeddings.token_type_embeddings.weight", {static_cast<int64_t>(a.type_vocabulary), h});
+    add_norm("embeddings.LayerNorm", h);
+    for (size_t layer = 0; layer < a.layers; ++layer) {
+      const std::string prefix = "encoder.layer." + std::to_string(layer) + ".";
+      for (const char* part : {"query", "key", "value"})
+        add_linear(prefix + "attention.self." + part, h, h);
+      add_linear(prefix + "attention.output.dense", h, h);
+      add_norm(prefix + "attention.output.LayerNorm", h);
+      add_linear(prefix + "intermediate.dense", inner, h);
+      add_linear(prefix + "output.dense", h, inner);
+      add_norm(prefix + "output.LayerNorm", h);
+    }
+  }
+  void add_nomic(const Architecture& a) {
+    const auto h = static_cast<int64_t>(a.hidden);
+    const auto inner = static_cast<int64_t>(a.intermediate);
+    add("embeddings.word_embeddings.weight", {static_cast<int64_t>(a.vocabulary), h});
+    add("embeddings.token_type_embeddings.weight", {static_cast<int64_t>(a.type_vocabulary), h});
+    add_norm("emb_ln", h);
+    for (size_t layer = 0; layer < a.layers; ++layer) {
+      const std::string prefix = "encoder.layers." + std::to_string(layer) + ".";
+      add(prefix + "attn.Wqkv.weight", {3 * h, h});
+      add(prefix + "attn.out_proj.weight", {h, h});
+      add(prefix + "mlp.fc11.weight", {inner, h});
+      add(prefix + "mlp.fc12.weight", {inner, h});
+      add(prefix + "mlp.fc2.weight", {h, inner});
+      add_norm(prefix + "norm1", h);
+      add_norm(prefix + "norm2", h);
+    }
+  }
   void add(const std::string& name, Shape shape) {
     tensors_[name] = WeightInfo{DType::Fp32, std::move(shape)};
   }
@@ -109,13 +130,26 @@ class RandomBertWeights final : public WeightStore {
   std::map<std::string, std::pair<size_t, float>, std::less<>> spoilt_;
 };
 
-inline Checkpoint random_bert(const Architecture& architecture, uint32_t seed) {
+// Of architecture.family.
+inline Checkpoint random_encoder(const Architecture& architecture, uint32_t seed) {
   Checkpoint checkpoint;
   checkpoint.architecture = architecture;
-  checkpoint.architecture.family = "bert";
   checkpoint.max_tokens = architecture.max_positions;
-  checkpoint.weights = std::make_shared<RandomBertWeights>(architecture, seed);
+  checkpoint.weights = std::make_shared<RandomWeights>(architecture, seed);
   return checkpoint;
+}
+
+inline Checkpoint random_bert(Architecture architecture, uint32_t seed) {
+  architecture.family = "bert";
+  return random_encoder(architecture, seed);
+}
+
+// With what the family fixes.
+inline Checkpoint random_nomic(Architecture architecture, uint32_t seed) {
+  architecture.family = "nomic_bert";
+  architecture.gated = true;
+  architecture.position_kind = PositionKind::Rotary;
+  return random_encoder(architecture, seed);
 }
 
 }  // namespace neso

@@ -48,7 +48,7 @@ Result<> Workspace::reserve(const CpuWeights& weights, const WorkspaceSize& size
     sums_ = carver.floats(grown.rows * padded(a.hidden));
     qkv_ = carver.activations(format, grown.rows, 3 * a.hidden);
     context_ = carver.activations(format, grown.rows, a.hidden);
-    inner_ = carver.activations(format, block, a.intermediate);
+    inner_ = carver.activations(format, block, weights.inner_columns());
     operand_.values = reinterpret_cast<std::byte*>(
         carver.floats(block * padded(std::max(a.hidden, a.intermediate)) / 2));
     static_assert(sizeof(RowScale) == 2 * sizeof(float));

@@ -30,7 +30,7 @@ class Workspace {
   float* sums() const { return sums_; }               // [rows, padded(hidden)]: before a norm
   Activations qkv() const { return qkv_; }            // [rows, padded(3 hidden)]
   Activations context() const { return context_; }    // [rows, padded(hidden)]
-  Activations inner() const { return inner_; }        // [block, padded(intermediate)]
+  Activations inner() const { return inner_; }        // [block, padded(inner_columns())]
   OperandMemory operand() const { return operand_; }  // [block], of hidden or intermediate columns
   std::span<float> attention() const { return attention_; }
   size_t longest() const { return size_.longest; }
