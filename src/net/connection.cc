@@ -40,7 +40,8 @@ constexpr size_t kMaxPipelined = 16;
 // An input buffer that grew beyond this for one long head is given back.
 constexpr size_t kKeptInputBytes = 4 * 1024;
 
-constexpr std::string_view kAllowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+// To a method that no resource has.
+constexpr std::string_view kAllowed = "GET, POST";
 
 bool is_not_ready(error_code error) {
   return error == asio::error::would_block || error == asio::error::try_again;
@@ -203,11 +204,10 @@ void SocketConnection::advance(std::string_view fresh) {
       if (dispatched_ == before) break;
     }
     const bool finished = answers_.empty() && (answers_.closing() || end_of_input_);
-    // An idle connection that has bytes waiting is one whose next request crossed our decision to
-    // drain.
+    // An idle connection that has bytes waiting is one whose next request crossed our decision.
     error_code ignored;
     const bool drained =
-        server_.draining && awaited() == Awaited::Request && socket_.available(ignored) == 0;
+        server_.closing_idle && awaited() == Awaited::Request && socket_.available(ignored) == 0;
     if (finished || drained) {
       finish();
       if (closed_) return;

@@ -26,7 +26,8 @@ struct ServerState {
       : options(the_options), handler(std::move(the_handler)) {}
   const HttpServerOptions options;
   const HttpHandler handler;
-  std::atomic<bool> draining{false};
+  std::atomic<bool> draining{false};      // the next answer of each connection is its last
+  std::atomic<bool> closing_idle{false};  // and those with nothing under way close now
   Activity activity;
   RefusalLog refusals{system_clock()};
 };
@@ -36,7 +37,7 @@ class Connection {
   virtual ~Connection() = default;
   // The answer to the request of that number; late ones are ignored.
   virtual void answer(uint64_t number, Result<HttpResponse> response) = 0;
-  // The server drains: close when nothing is under way.
+  // The server drains, or closes what is idle: look again.
   virtual void drain() = 0;
 };
 

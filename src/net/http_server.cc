@@ -30,12 +30,14 @@ class SocketServer final : public HttpServer {
   uint16_t port() const override { return listener_->port(); }
   void stop_accepting() override;
   size_t requests_in_flight() const override { return state_.activity.requests(); }
-  bool drain(std::chrono::milliseconds limit) override {
-    return state_.activity.wait_quiet(state_.draining, limit);
+  bool linger(std::chrono::milliseconds limit) override {
+    return state_.activity.wait_quiet(true, limit);
   }
+  bool drain(std::chrono::milliseconds limit) override;
 
  private:
   void take(AcceptedSocket socket);
+  void drain_connections();
 
   ServerState state_;
   std::vector<std::unique_ptr<IoThread>> threads_;
@@ -82,6 +84,20 @@ void SocketServer::stop_accepting() {
     closed->set_value();
   });
   if (IoThread::current() == nullptr) closed->get_future().wait();
+  drain_connections();
+}
+
+bool SocketServer::drain(std::chrono::milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  if (!state_.activity.wait_quiet(false, limit)) return false;
+  if (!state_.draining) return true;
+  state_.closing_idle = true;
+  drain_connections();
+  return state_.activity.wait_quiet(true, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                              end - std::chrono::steady_clock::now()));
+}
+
+void SocketServer::drain_connections() {
   for (const auto& thread : threads_) thread->post([&thread] { thread->drain_connections(); });
 }
 

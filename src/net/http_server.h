@@ -57,14 +57,18 @@ class HttpServer {
   virtual ~HttpServer() = default;
 
   virtual uint16_t port() const = 0;
-  // No new connections, idle ones closed, answers to come carry Connection: close. What waits in
-  // the listen queue is still taken, and connections that have sent nothing yet get drain_grace for
-  // a request. Any thread.
+  // No new connections; answers to come carry Connection: close. What waits in the listen queue is
+  // still taken, and open connections may send one more request: those that have sent nothing yet
+  // within drain_grace, idle ones until drain() finds nothing else to wait for. Any thread.
   virtual void stop_accepting() = 0;
+  // After stop_accepting(): waits until every connection has said goodbye, which an idle client
+  // does not; that gives requests that crossed the decision the time to arrive. False when `limit`
+  // passed first. Not from a handler.
+  virtual bool linger(std::chrono::milliseconds limit) = 0;
   // Requests that were read completely and not yet fully answered.
   virtual size_t requests_in_flight() const = 0;
-  // True once none is left; waits up to `limit`. After stop_accepting() it also waits for the
-  // requests that are still being received. Not from a handler.
+  // True once none is left; waits up to `limit`. After stop_accepting() it then closes the idle
+  // connections, and also waits for requests that are still being received. Not from a handler.
   virtual bool drain(std::chrono::milliseconds limit) = 0;
 };
 

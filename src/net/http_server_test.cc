@@ -58,14 +58,14 @@ TEST(HttpServer, FollowsHttp10AndConnectionHeaders) {
     EXPECT_TRUE(answer->has("\r\nConnection: keep-alive\r\n"));
   }
   TestClient closing(server->port());
-  ASSERT_TRUE(closing.ask("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"));
+  ASSERT_TRUE(closing.ask("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
   EXPECT_TRUE(closing.closed_by_peer());
 }
 
 TEST(HttpServer, HeadHasNoBody) {
   const auto server = start_server(test_options(), echo);
   TestClient client(server->port());
-  client.send("HEAD /x HTTP/1.1\r\n\r\n");
+  client.send("HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n");
   const auto head = client.answer(true);
   ASSERT_TRUE(head);
   EXPECT_TRUE(head->has("\r\nContent-Length: 8\r\n"));
@@ -90,7 +90,7 @@ TEST(HttpServer, ReadsChunkedBodies) {
   TestClient client(server->port());
   for (int i = 0; i < 2; ++i) {
     const auto answer = client.ask(
-        "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n "
+        "POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n "
         "world\r\n0\r\n\r\n");
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->body, "POST /p:hello world");
@@ -100,7 +100,7 @@ TEST(HttpServer, ReadsChunkedBodies) {
 TEST(HttpServer, ContinuesAClientThatWaits) {
   const auto server = start_server(test_options(), echo);
   TestClient client(server->port());
-  client.send("POST /p HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  client.send("POST /p HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
   const auto go_on = client.answer();
   ASSERT_TRUE(go_on);
   EXPECT_EQ(go_on->head, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -138,7 +138,8 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrderWhateverTheOrderOfAnswers) {
   const auto server = start_server(test_options(), held.handler());
   TestClient client(server->port());
   std::string requests;
-  for (int i = 0; i < 8; ++i) requests += "GET /" + std::to_string(i) + " HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 8; ++i)
+    requests += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
   client.send(requests);
   std::vector<HeldRequest> waiting;
   for (int i = 0; i < 8; ++i) waiting.push_back(held.next());
@@ -159,7 +160,8 @@ TEST(HttpServer, BoundsTheUnansweredRequestsOfAConnection) {
   TestClient client(server->port());
   std::string requests;
   constexpr int kRequests = 200;  // B09's
-  for (int i = 0; i < kRequests; ++i) requests += "GET /" + std::to_string(i) + " HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < kRequests; ++i)
+    requests += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
   client.send(requests);
   size_t most = 0;
   for (int i = 0; i < kRequests; ++i) {
@@ -181,12 +183,12 @@ TEST(HttpServer, DroppedAndFailedRequestsGet500AndTheConnectionStays) {
     if (request.path == "/error") respond(Error{ErrorCode::Internal, "it broke"});
   });
   TestClient client(server->port());
-  const auto dropped = client.ask("GET /drop HTTP/1.1\r\n\r\n");
+  const auto dropped = client.ask("GET /drop HTTP/1.1\r\nHost: h\r\n\r\n");
   ASSERT_TRUE(dropped);
   EXPECT_EQ(dropped->status, 500);
   EXPECT_EQ(dropped->body,
             "{\"status\":500,\"error\":\"the request was dropped before it was answered\"}");
-  const auto failed = client.ask("GET /error HTTP/1.1\r\n\r\n");
+  const auto failed = client.ask("GET /error HTTP/1.1\r\nHost: h\r\n\r\n");
   ASSERT_TRUE(failed);
   EXPECT_EQ(failed->body, "{\"status\":500,\"error\":\"it broke\"}");
 }
@@ -223,7 +225,7 @@ TEST(HttpServer, AThrowingHandlerClosesOnlyItsConnection) {
   TestClient good(server->port());
   ASSERT_TRUE(good.ask(kGet));
   TestClient bad(server->port());
-  EXPECT_FALSE(bad.ask("GET /throw HTTP/1.1\r\n\r\n"));
+  EXPECT_FALSE(bad.ask("GET /throw HTTP/1.1\r\nHost: h\r\n\r\n"));
   EXPECT_TRUE(good.ask(kGet));
 }
 

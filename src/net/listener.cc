@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -11,6 +12,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "base/clock.h"
@@ -54,6 +57,7 @@ class SocketListener final : public Listener {
   void close() override {
     pause_.cancel();
     closing_ = true;
+    take_no_more_handshakes();
     accept_waiting(kBacklog);
     error_code ignored;
     acceptor_.close(ignored);
@@ -64,6 +68,7 @@ class SocketListener final : public Listener {
   Accepted accept_one();
   void accept_waiting(int most);
   void sit_out_shortage();
+  void take_no_more_handshakes();
 
   const OnSocket on_socket_;
   tcp::acceptor acceptor_;
@@ -172,6 +177,23 @@ void SocketListener::sit_out_shortage() {
   pause_.async_wait([this](error_code error) {
     if (!error) accept_waiting(kMaxAcceptsPerEvent);
   });
+}
+
+// Closing a listening socket resets the connections that the kernel completed after the last
+// accept. So that there are none, segments that open one (SYN without ACK) are dropped first; their
+// senders try again and find the port closed. Without the filter (a kernel that refuses it) a few
+// clients are reset.
+void SocketListener::take_no_more_handshakes() {
+  constexpr uint32_t kFlagsOffset = 13;  // in the TCP header, where a socket's filter begins
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlagsOffset),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(std::size(code)), code};
+  ::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
 }  // namespace

@@ -30,6 +30,14 @@ bool is_decimal(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// What "host:port" may consist of (RFC 3986 3.2.2); empty is allowed. No user information.
+bool is_authority(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+           std::string_view("-._~!$&'()*+,;=%:[]").find(c) != std::string_view::npos;
+  });
+}
+
 // Transfer-Encoding other than "chunked": known codings in front of it are 501 (RFC 9112 6.1), all
 // else is 400.
 Refusal transfer_encoding_refusal(std::string_view value) {
@@ -95,6 +103,7 @@ class Head final : public http::basic_parser<true> {
 
   ParsedRequest parsed;
   bool expects_continue = false;
+  int hosts = 0;
 
  private:
   void refuse(Refusal reason, error_code& error) {
@@ -107,8 +116,8 @@ class Head final : public http::basic_parser<true> {
     HttpRequest& request = parsed.request;
     request.method = view(method);
     parsed.http_1_0 = version == 10;
-    if (request.method == "CONNECT" || request.method == "TRACE") {
-      return refuse({405, fmt::format("The method {} is not supported.", request.method)}, error);
+    if (request.method == "CONNECT") {
+      return refuse({405, "The method CONNECT is not supported: this is no proxy."}, error);
     }
     const std::string_view path = strip_authority(view(target));
     const size_t question = path.find('?');
@@ -136,7 +145,9 @@ class Head final : public http::basic_parser<true> {
         if (parsed.http_1_0) return refuse({400, "HTTP/1.0 has no Transfer-Encoding."}, error);
         break;
       case http::field::host:
-        if (++hosts_ > 1) return refuse({400, "The request has more than one Host header."}, error);
+        if (++hosts > 1) return refuse({400, "The request has more than one Host header."}, error);
+        if (!is_authority(view(value)))
+          return refuse({400, "The Host header is not a host name with or without a port."}, error);
         break;
       case http::field::expect:
         if (!iequals(value, "100-continue"))
@@ -161,7 +172,6 @@ class Head final : public http::basic_parser<true> {
   Refusal refusal_;
   int content_lengths_ = 0;
   int transfer_encodings_ = 0;
-  int hosts_ = 0;
 };
 
 // Doubles the memory as bytes come, up to the length that the body can have.
@@ -233,11 +243,13 @@ RequestParser::Progress RequestParser::State::feed_head(std::string_view input, 
 }
 
 RequestParser::Progress RequestParser::State::begin_body() {
+  const uint64_t declared = head->chunked() ? 0 : head->content_length().value_or(0);
+  if (declared > limits.max_body_bytes) return refuse_too_large();
+  if (head->hosts == 0 && !head->parsed.http_1_0)  // RFC 9112 3.2
+    return refuse({400, "The request has no Host header, which HTTP/1.1 demands."});
   if (head->chunked()) {
     chunks.emplace(limits.max_body_bytes, limits.max_chunks);
   } else {
-    const uint64_t declared = head->content_length().value_or(0);
-    if (declared > limits.max_body_bytes) return refuse_too_large();
     if (declared == 0) return Progress::Complete;
     length = static_cast<size_t>(declared);
   }
