@@ -11,6 +11,7 @@
 #include "app/bench_case.h"
 #include "app/bench_run.h"
 #include "app/command.h"
+#include "app/command_line.h"
 #include "app/model_path.h"
 #include "app/version.h"
 #include "base/error.h"
@@ -246,13 +247,8 @@ Result<> bench(const BenchCommand& command) {
 
 int run_bench(std::string_view program, CommandWords words) {
   BenchCommand command;
-  const ParsedOptions parsed =
-      parse_options(option_table(command), program, words, process_environment());
-  if (parsed.outcome != ParsedOptions::Outcome::Run) {
-    const bool help = parsed.outcome == ParsedOptions::Outcome::Help;
-    fmt::print(help ? stdout : stderr, "{}", parsed.text);
-    return help ? 0 : kExitUsage;
-  }
+  const CommandLine line = read_command_line(option_table(command), program, words);
+  if (line.exit_status) return *line.exit_status;
   if (auto done = bench(command); !done) {
     fmt::print(stderr, "{}: {}\n", program, done.error().message);
     return kExitFailure;

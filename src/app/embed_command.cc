@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/command.h"
+#include "app/command_line.h"
 #include "app/model_path.h"
 #include "app/progress.h"
 #include "app/termination.h"
@@ -21,6 +22,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "checkpoint/config_file.h"
 #include "config/option_table.h"
 #include "serving/model.h"
 #include "serving/model_loader.h"
@@ -43,26 +45,37 @@ struct EmbedCommand {
 };
 
 OptionTable option_table(EmbedCommand& command) {
-  return {
-      .synopsis = "neso embed [-m MODEL] [options] [FILE ...]",
-      .sections = {{"",
-                    {{"model", text_value(command.model),
-                      "model folder, or the name of a model in the cache; also -m"},
-                     {"engine", text_value(command.engine),
-                      "cpu (ours) or onnx (ONNX Runtime); unset: the fitting one"},
-                     {"precision", text_value(command.precision), "precision of our engine: fp32"},
-                     {"format", text_value(command.format),
-                      "jsonl: a line {\"embedding\":[...],\"tokens\":n} per text; npy: a NumPy "
-                      "array; f32: bare "
-                      "little-endian floats"},
-                     {"prompt", text_value(command.prompt),
-                      "name of one of the model's prompts to put before every text"},
-                     {"dimensions", integer_value(command.dimensions, 0, 1 << 20),
-                      "keep the first N values of every vector and normalise again; 0: all"},
-                     {"onnxruntime-library", path_value(command.onnx_library),
-                      "libonnxruntime to open"}}}},
-      .takes_arguments = true,
-      .reads_environment = false};
+  return {.synopsis = "neso embed [-m MODEL] [options] [FILE ...]",
+          .description = fmt::format(
+              "Writes a vector for each line of the files to standard output, in order. "
+              "Without a FILE, and for -, it reads standard input. A file whose first line "
+              "is a JSON object with a string \"text\" is read as JSON lines.\n"
+              "A line that gives no vector (it is not UTF-8, no JSON among JSON lines, or "
+              "longer than {} MiB) is named on standard error and keeps its place: "
+              "{{\"error\":\"...\"}} in jsonl, a row of NaN in npy and f32.\n"
+              "Exit status: 0 when every line gave a vector, 1 when one did not or the run "
+              "failed, 2 when the command line is wrong.",
+              TextReader::kMaxLineBytes >> 20),
+          .sections =
+              {{"",
+                {{"model", text_value(command.model),
+                  "Model folder, or the name of a model in the cache. Short: -m."},
+                 {"engine", text_value(command.engine),
+                  "Engine: cpu (ours) or onnx (ONNX Runtime). Unset: the one that fits."},
+                 {"precision", text_value(command.precision), "Precision of our engine: fp32."},
+                 {"format", text_value(command.format),
+                  "Form of the output. jsonl: a line {\"embedding\":[...],\"tokens\":n} per "
+                  "text. npy: a NumPy array. f32: little-endian floats, end to end."},
+                 {"prompt", text_value(command.prompt),
+                  "Name of one of the model's prompts, to put before every text."},
+                 {"dimensions", integer_value(command.dimensions, 0, 1 << 20),
+                  "Keep the first N values of every vector and normalise again; for models that "
+                  "were trained for it (Matryoshka). 0: all."},
+                 {"onnxruntime-library", path_value(command.onnx_library),
+                  "ONNX Runtime's shared library, libonnxruntime.so.1; searched for when not "
+                  "given."}}}},
+          .takes_arguments = true,
+          .reads_environment = false};
 }
 
 // A batch on its way: which line each of its texts is, and the answers to come. A line without a
@@ -216,6 +229,22 @@ Result<> check_words(const EmbedCommand& command) {
   return {};
 }
 
+// Any model's vectors can be cut, but only of some is the beginning worth anything alone.
+void warn_unless_matryoshka(const std::filesystem::path& folder, size_t dimensions) {
+  const auto says_so = [&](const char* file, std::string_view key) {
+    const auto config = ConfigFile::open(folder / file);
+    return config && config->find(key) != nullptr;
+  };
+  if (says_so("config.json", "matryoshka_dimensions") ||
+      says_so("config_sentence_transformers.json", "truncate_dim"))
+    return;
+  fmt::print(
+      stderr,
+      "neso embed: nothing in the model's files says that it was trained for shorter vectors "
+      "(Matryoshka); the first {} values alone may compare badly\n",
+      dimensions);
+}
+
 Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& files) {
   LogSettings quiet;
   quiet.info = false;
@@ -232,6 +261,8 @@ Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& 
     return unsupported(
         "model '{}' does not take texts: it has no tokenizer.json or is no text encoder",
         command.model);
+  if (command.dimensions > 0 && command.dimensions < *width)
+    warn_unless_matryoshka(model_folder(source), command.dimensions);
   const size_t dimensions = command.dimensions > 0 ? std::min(command.dimensions, *width) : *width;
   NESO_TRY(auto writer, make_vector_writer(command.format, dimensions, stdout));
   EmbedRun run(command, files, model, std::move(writer));
@@ -244,23 +275,14 @@ Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& 
 
 int run_embed(std::string_view program, CommandWords words) {
   write_errors_instead_of_signals();
-  std::vector<const char*> long_words(words.begin(), words.end());
-  for (const char*& word : long_words) {
-    if (std::string_view(word) == "-m") word = "--model";
-  }
   EmbedCommand command;
-  const ParsedOptions parsed =
-      parse_options(option_table(command), program, long_words, process_environment());
-  if (parsed.outcome != ParsedOptions::Outcome::Run) {
-    const bool help = parsed.outcome == ParsedOptions::Outcome::Help;
-    fmt::print(help ? stdout : stderr, "{}", parsed.text);
-    return help ? 0 : kExitUsage;
-  }
+  const CommandLine line = read_command_line(option_table(command), program, words);
+  if (line.exit_status) return *line.exit_status;
   if (auto words_ok = check_words(command); !words_ok) {
     fmt::print(stderr, "{}: {}\n", program, words_ok.error().message);
     return kExitUsage;
   }
-  const auto complete = embed(command, parsed.arguments);
+  const auto complete = embed(command, line.arguments);
   if (!complete) {
     if (complete.error().code == ErrorCode::Cancelled)
       return kExitFailure;  // the reader of our output has left

@@ -6,37 +6,44 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "app/command.h"
+#include "app/command_line.h"
 #include "app/version.h"
 #include "config/nearest_name.h"
 
 namespace neso {
 namespace {
 
+int run_version(std::string_view program, CommandWords words);
+int run_help(std::string_view program, CommandWords words);
+
 constexpr Command kCommands[] = {
-    {"serve", "serve the models of a repository over HTTP (takes tritonserver's options)",
+    {"serve", "Serve the models of a repository over HTTP; takes tritonserver's options.",
      run_serve},
-    {"embed", "vectors of texts on standard output, no server", run_embed},
-    {"bench", "measure engines on a model, side by side in one run", run_bench},
+    {"embed", "Write the vectors of texts to standard output, without a server.", run_embed},
+    {"bench", "Measure engines on a model, side by side in one run.", run_bench},
+    {"version", "Print the version of this program.", run_version},
+    {"help", "Print the options of a command: neso help COMMAND.", run_help},
 };
 
 void print_overview(std::FILE* out) {
   fmt::print(
       out,
-      "neso {}: an embedding server with Triton's interface\n\nusage: neso COMMAND [OPTIONS]\n\n",
+      "neso {}: an embedding server with Triton's interface\n\nUsage: neso COMMAND [options]\n\n",
       kVersion);
   for (const Command& command : commands())
     fmt::print(out, "  {:<8} {}\n", command.name, command.summary);
-  fmt::print(out, "  {:<8} {}\n  {:<8} {}\n", "version", "the version of this program", "help",
-             "the options of a command: neso help COMMAND");
+  fmt::print(out, "\nExample: neso serve --model-repository=models\n");
 }
 
 int usage_error(std::string_view name) {
-  std::vector<std::string> names = {"version", "help"};
+  std::vector<std::string> names;
   for (const Command& command : commands()) names.emplace_back(command.name);
   fmt::print(stderr, "neso: there is no command '{}'", name.substr(0, 64));
   if (const auto nearest = nearest_name(name, names))
@@ -53,7 +60,29 @@ const Command* find_command(std::string_view name) {
   return nullptr;
 }
 
-int help(CommandWords words) {
+// For the two commands without options: nullopt when it is to run, else the exit status.
+std::optional<int> without_options(std::string_view program, std::string_view description,
+                                   CommandWords words, size_t most) {
+  OptionTable table{.synopsis = std::string(program), .description = std::string(description)};
+  table.takes_arguments = true;
+  table.reads_environment = false;
+  CommandLine line = read_command_line(std::move(table), program, words);
+  if (line.exit_status || line.arguments.size() <= most) return line.exit_status;
+  fmt::print(stderr, "{}: Unexpected argument: {}\n", program, line.arguments[most]);
+  return kExitUsage;
+}
+
+int run_version(std::string_view program, CommandWords words) {
+  if (const auto done = without_options(program, "Prints the version of this program.", words, 0))
+    return *done;
+  fmt::print("neso {}\n", kVersion);
+  return 0;
+}
+
+int run_help(std::string_view program, CommandWords words) {
+  if (const auto done = without_options(
+          program, "Prints the commands, or the options of one: neso help COMMAND.", words, 1))
+    return *done;
   if (words.empty()) {
     print_overview(stdout);
     return 0;
@@ -61,8 +90,7 @@ int help(CommandWords words) {
   const Command* command = find_command(words.front());
   if (command == nullptr) return usage_error(words.front());
   const char* help_words[] = {"--help"};
-  command->run(fmt::format("neso {}", command->name), CommandWords(help_words));
-  return 0;
+  return command->run(fmt::format("neso {}", command->name), CommandWords(help_words));
 }
 
 // A standard descriptor that the caller closed would become a socket, and messages would be written
@@ -84,16 +112,12 @@ int run(int argc, const char* const* argv) {
     print_overview(stderr);
     return kExitUsage;
   }
-  const std::string_view name = words.front();
-  const CommandWords rest = words.subspan(1);
-  if (name == "help" || name == "--help" || name == "-h") return help(rest);
-  if (name == "version" || name == "--version") {
-    fmt::print("neso {}\n", kVersion);
-    return 0;
-  }
+  std::string_view name = words.front();
+  if (name == "--help" || name == "-h") name = "help";
+  if (name == "--version") name = "version";
   const Command* command = find_command(name);
   if (command == nullptr) return usage_error(name);
-  return command->run(fmt::format("neso {}", name), rest);
+  return command->run(fmt::format("neso {}", name), words.subspan(1));
 }
 
 }  // namespace

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/model_path.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -43,6 +47,19 @@ std::optional<ModelSource> source_in(const fs::path& folder) {
   return ModelSource{model_name(folder), highest, folder};
 }
 
+// What the cache has instead.
+std::string cached_models(const fs::path& folder) {
+  std::vector<std::string> names;
+  if (const auto entries = list_folder(folder)) {
+    for (const FolderEntry& entry : *entries) {
+      if (source_in(folder / entry.name)) names.push_back(entry.name);
+    }
+  }
+  if (names.empty()) return "the cache holds no model yet: give the path of a model folder";
+  std::sort(names.begin(), names.end());
+  return fmt::format("the cache holds {}", fmt::join(names, ", "));
+}
+
 }  // namespace
 
 Result<ModelSource> find_model(std::string_view model, const Environment& environment) {
@@ -60,8 +77,8 @@ Result<ModelSource> find_model(std::string_view model, const Environment& enviro
   NESO_TRY(const fs::path cache, cache_folder(environment));
   const fs::path cached = cache / "models" / model;
   if (auto source = source_in(cached)) return *source;
-  return not_found("no model '{}': there is no such folder here, and none in the cache ({})", model,
-                   cached.string());
+  return not_found("no model '{}': there is no such folder here, and none in the cache ({}); {}",
+                   model, cached.string(), cached_models(cache / "models"));
 }
 
 fs::path model_folder(const ModelSource& source) {

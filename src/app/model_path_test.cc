@@ -63,6 +63,12 @@ TEST_F(ModelPathTest, ANameIsLookedUpInTheCache) {
 TEST_F(ModelPathTest, SaysWhereItLooked) {
   add("empty/readme");
   EXPECT_THAT(find_model("other", environment()).error().message, HasSubstr("cache/models/other"));
+  EXPECT_THAT(find_model("other", environment()).error().message, HasSubstr("holds no model yet"));
+  add("cache/models/two/config.json");
+  add("cache/models/one/1/model.onnx");
+  add("cache/models/rubbish/readme");
+  EXPECT_THAT(find_model("other", environment()).error().message,
+              HasSubstr("the cache holds one, two"));
   EXPECT_THAT(find_model("../other", environment()).error().message,
               HasSubstr("no folder '../other'"));
   EXPECT_THAT(find_model((root_ / "empty").string(), environment()).error().message,

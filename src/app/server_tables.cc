@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "app/text_table.h"
 #include "app/version.h"
+#include "base/cut_text.h"
 
 namespace neso {
 
@@ -12,6 +15,24 @@ std::string model_table(const std::vector<ModelStatusRow>& models) {
   std::vector<std::vector<std::string>> rows;
   for (const ModelStatusRow& row : models) rows.push_back({row.model, row.version, row.status});
   return text_table({"Model", "Version", "Status"}, rows);
+}
+
+std::string failed_models(const std::vector<ModelStatusRow>& rows) {
+  constexpr size_t kMostNamed = 3;
+  constexpr size_t kReasonBytes = 240;
+  constexpr std::string_view kUnavailable = "UNAVAILABLE: ";
+  std::string text;
+  size_t failed = 0;
+  for (const ModelStatusRow& row : rows) {
+    if (row.status == "READY" || ++failed > kMostNamed) continue;
+    std::string_view reason = row.status;
+    if (reason.starts_with(kUnavailable)) reason.remove_prefix(kUnavailable.size());
+    text += fmt::format("{} '{}'", failed == 1 ? ":" : ";", row.model);
+    if (row.version != "-") text += fmt::format(" version {}", row.version);
+    text += fmt::format(": {}", cut_text(reason.substr(0, reason.find('\n')), kReasonBytes));
+  }
+  if (failed > kMostNamed) text += fmt::format("; and {} more", failed - kMostNamed);
+  return text;
 }
 
 std::string option_table_text(const ServerOptions& options) {

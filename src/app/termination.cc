@@ -1,20 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
+// One handler for both signals. What it touches is lock-free or async-signal-safe.
 #include "app/termination.h"
 
-#include <pthread.h>
+#include <semaphore.h>
 #include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
 #include <csignal>
-#include <cstdlib>
+#include <string_view>
 
 namespace neso {
 namespace {
 
-sigset_t termination_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  return signals;
+enum class Phase { Starting, Serving, Stopping };
+std::atomic<Phase> phase{Phase::Starting};
+std::atomic<int> received{0};
+sem_t wake_up;
+static_assert(std::atomic<Phase>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+void say(std::string_view line) {
+  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+void on_signal(int signal) {
+  const int error = errno;
+  Phase serving = Phase::Serving;
+  if (phase.compare_exchange_strong(serving, Phase::Stopping)) {
+    received = signal;
+    sem_post(&wake_up);
+  } else if (serving == Phase::Starting) {
+    say("Stopped by a signal before anything was served.\n");
+    _exit(0);
+  } else {
+    say("Stopped at once by a second signal; requests in flight are lost.\n");
+    _exit(1);
+  }
+  errno = error;
 }
 
 }  // namespace
@@ -24,25 +46,27 @@ void write_errors_instead_of_signals() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-void block_termination_signals() {
-  const sigset_t signals = termination_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+void exit_on_termination() {
   write_errors_instead_of_signals();
+  sem_init(&wake_up, 0, 0);
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGINT);
+  sigaddset(&action.sa_mask, SIGTERM);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+void stop_on_termination() {
+  phase = Phase::Serving;
 }
 
 int wait_for_termination() {
-  const sigset_t signals = termination_signals();
-  int signal = 0;
-  sigwait(&signals, &signal);
-  return signal;
-}
-
-void exit_on_next_termination() {
-  const auto at_once = [](int) { _exit(1); };
-  std::signal(SIGINT, at_once);
-  std::signal(SIGTERM, at_once);
-  const sigset_t signals = termination_signals();
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  while (sem_wait(&wake_up) != 0 && errno == EINTR) {
+  }
+  return received;
 }
 
 }  // namespace neso

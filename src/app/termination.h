@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting for SIGINT or SIGTERM on an ordinary thread instead of in a signal handler.
+// What SIGINT and SIGTERM do: end the process while it starts, ask a serving one to stop, and end
+// it at once the second time.
 #pragma once
 
 namespace neso {
 
-// Blocks both signals in the calling thread and every thread that it starts afterwards, and ignores
-// SIGPIPE: call it first thing in the program.
-void block_termination_signals();
+// From now on the first of the two ends the process with status 0 (nothing was served yet, nothing
+// is lost) unless stop_on_termination() came before; also what write_errors_instead_of_signals()
+// does. First thing in the program.
+void exit_on_termination();
+
+// The process serves: the next of the two only wakes wait_for_termination(), a further one ends the
+// process at once with status 1.
+void stop_on_termination();
 
 // A closed pipe and a file at its size limit are errors of the write, not the end of the process.
 void write_errors_instead_of_signals();
 
-// Waits for one of the two and returns its number.
+// Waits for one of the two, after stop_on_termination(), and returns its number.
 int wait_for_termination();
-
-// From now on a further one ends the process at once with status 1.
-void exit_on_next_termination();
 
 }  // namespace neso

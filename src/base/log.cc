@@ -2,8 +2,10 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -11,6 +13,7 @@
 #include <system_error>
 
 #include "base/clock.h"
+#include "base/cut_text.h"
 #include "base/error.h"
 #include "base/json_escape.h"
 #include "base/thread_annotations.h"
@@ -31,6 +34,8 @@ struct LogState {
   Mutex mutex;
   LogSettings settings GUARDED_BY(mutex);
   int descriptor GUARDED_BY(mutex) = STDERR_FILENO;
+  bool stalled GUARDED_BY(mutex) = false;  // the last line found no reader
+  bool torn GUARDED_BY(mutex) = false;     // the last line was written in part
 };
 
 LogState& state() {
@@ -67,33 +72,41 @@ std::string prefix(LogLevel level, LogFormat format, const std::source_location&
                      now_us % 1'000'000, getpid(), file, where.line());
 }
 
-// At most kMaxMessageBytes, cut between two UTF-8 characters.
-std::string_view shortened(std::string_view message) {
-  if (message.size() <= kMaxMessageBytes) return message;
-  size_t end = kMaxMessageBytes;
-  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xc0) == 0x80) --end;
-  return message.substr(0, end);
-}
+// A pipe or socket that reports room takes at least so many bytes without blocking.
+constexpr size_t kPieceBytes = 4096;
+// How long a line waits for a reader that lags; after one was lost, none waits until it catches up.
+constexpr int kPatienceMs = 100;
 
-bool write_all(int descriptor, std::string_view text) {
+// Writes to the log's sink and never blocks for long: whoever logs may be serving a request. False
+// when some of `text` was not written.
+bool write_all(LogState& log, std::string_view text) REQUIRES(log.mutex) {
+  const size_t size = text.size();
   while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    pollfd sink{log.descriptor, POLLOUT, 0};
+    const int ready = ::poll(&sink, 1, log.stalled ? 0 : kPatienceMs);
+    if (ready < 0 && errno == EINTR) continue;
+    log.stalled = ready == 0;
+    const ssize_t written =
+        ready == 0 ? -1 : ::write(log.descriptor, text.data(), std::min(text.size(), kPieceBytes));
     if (written < 0) {
-      if (errno == EINTR) continue;
+      if (ready != 0 && errno == EINTR) continue;
+      log.torn = log.torn || text.size() < size;
       return false;
     }
     text.remove_prefix(static_cast<size_t>(written));
   }
+  log.torn = false;
   return true;
 }
 
 void write_line(LogLevel level, std::string_view text, const std::source_location& where) {
   LogState& log = state();
   MutexLock lock(log.mutex);
-  std::string line = prefix(level, log.settings.format, where);
+  std::string line = log.torn ? "\n" : "";  // ends what the line before could not
+  line += prefix(level, log.settings.format, where);
   line += text;
   line += '\n';
-  if (!write_all(log.descriptor, line)) log.dropped.fetch_add(1);
+  if (!write_all(log, line)) log.dropped.fetch_add(1);
 }
 
 }  // namespace
@@ -112,6 +125,7 @@ Result<> set_log_settings(const LogSettings& settings) {
     }
     if (log.descriptor != STDERR_FILENO) ::close(log.descriptor);
     log.descriptor = descriptor;
+    log.stalled = log.torn = false;
   }
   log.settings = settings;
   log.error = settings.error;
@@ -148,7 +162,7 @@ bool log_verbose_enabled(int level) {
 }
 
 void write_log(LogLevel level, std::string_view message, const std::source_location& where) {
-  write_line(level, json_quoted(shortened(message)), where);
+  write_line(level, json_quoted(cut_text(message, kMaxMessageBytes)), where);
 }
 
 void write_log_block(std::string_view heading, std::string_view text,

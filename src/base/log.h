@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Log lines in Triton's format: `I1124 02:51:34.123456 4242 repository.cc:47] "loading: bert:1"`,
 // UTC. log_info("loading: {}:{}", name, version) records the caller's file and line. Any thread; a
-// line is written whole.
+// line is written whole, or dropped and counted when the sink fails or its reader lags: logging
+// never holds up its caller.
 #pragma once
 
 #include <fmt/format.h>
@@ -34,7 +35,7 @@ struct LogSettings {
 Result<> set_log_settings(const LogSettings& settings);
 LogSettings log_settings();
 
-// Lines that could not be written (disk full, closed pipe) since the start.
+// Lines that could not be written (disk full, closed or full pipe) since the start.
 uint64_t dropped_log_lines();
 
 bool log_enabled(LogLevel level);

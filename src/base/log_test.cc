@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
@@ -112,6 +118,45 @@ TEST_F(LogTest, AFullDiskIsCountedNotFatal) {
   log_error("lost");
   log_error("lost too");
   EXPECT_EQ(dropped_log_lines(), before + 2);
+}
+
+TEST_F(LogTest, F15_AFileAtItsSizeLimitTearsNoFurtherLine) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit unlimited{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  const uint64_t before = dropped_log_lines();
+  const rlimit tight{100, unlimited.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+  log_info("{}", std::string(200, 'x'));
+  log_info("lost");
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  log_info("whole");
+  EXPECT_EQ(dropped_log_lines(), before + 2);
+  EXPECT_THAT(written(), MatchesRegex("I[^\n]*xxx\nI[^\n]*\"whole\"\n"));
+}
+
+TEST_F(LogTest, F15_AReaderThatLagsHoldsUpNobody) {
+  const std::string fifo = (folder_ / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  LogSettings lagging = settings();
+  lagging.file = fifo;
+  apply(lagging);
+  const uint64_t before = dropped_log_lines();
+  for (int i = 0; i < 1000; ++i) log_info("{}", std::string(10'000, 'x'));
+  EXPECT_GT(dropped_log_lines(), before);
+  std::string read;
+  const auto read_all = [&] {
+    std::array<char, 4096> piece{};
+    for (ssize_t got = 0; (got = ::read(reader, piece.data(), piece.size())) > 0;)
+      read.append(piece.data(), static_cast<size_t>(got));
+  };
+  read_all();
+  log_info("caught up");
+  read_all();
+  EXPECT_THAT(read, MatchesRegex(".*\nI[^\n]*\"caught up\"\n"));
+  ::close(reader);
 }
 
 TEST_F(LogTest, RefusesAFileThatCannotBeOpenedAndKeepsTheOld) {

@@ -7,7 +7,8 @@ namespace neso {
 
 Result<std::filesystem::path> cache_folder(const Environment& environment) {
   const auto value = [&](const char* name) { return environment(name).value_or(""); };
-  if (const std::string own = value("NESO_CACHE"); !own.empty()) return std::filesystem::path(own);
+  if (const std::string own = value(kCacheVariable); !own.empty())
+    return std::filesystem::path(own);
   const std::filesystem::path xdg = value("XDG_CACHE_HOME");
   if (xdg.is_absolute()) return xdg / "neso";
   if (const std::string home = value("HOME"); !home.empty()) {

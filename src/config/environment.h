@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace neso {
 
@@ -14,5 +16,8 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 
 // The process's own; the only reader of getenv in this program.
 Environment process_environment();
+
+// The names of its variables that start so, sorted.
+std::vector<std::string> process_variables(std::string_view prefix);
 
 }  // namespace neso

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 
 #include "base/error.h"
@@ -206,6 +207,22 @@ Result<> check_ensemble(const inference::ModelConfig& config) {
   return {};
 }
 
+// Each key becomes the name of a Prometheus label, and one bad name spoils the whole scrape.
+Result<> check_metric_tags(const inference::ModelConfig& config) {
+  for (const auto& [key, value] : config.metric_tags()) {
+    const auto fits = [](unsigned char c) {
+      return c == '_' || (c < 0x80 && std::isalnum(c) != 0);
+    };
+    if (!std::all_of(key.begin(), key.end(), fits)) {
+      return invalid_argument(
+          "metric_tags of model '{}' has the key '{}', which cannot be the name of a Prometheus "
+          "label; use letters, digits and '_' only",
+          config.name(), key.substr(0, 64));
+    }
+  }
+  return {};
+}
+
 Result<> check_instance_group(const inference::ModelConfig& config, int index) {
   const inference::ModelInstanceGroup& group = config.instance_group(index);
   const std::string name =
@@ -284,6 +301,7 @@ Result<> check_config(const inference::ModelConfig& config) {
   NESO_TRY_VOID(check_file_names(config));
   NESO_TRY_VOID(check_ensemble(config));
   NESO_TRY_VOID(check_instance_groups(config));
+  NESO_TRY_VOID(check_metric_tags(config));
   return check_tensors(config);
 }
 

@@ -61,6 +61,10 @@ TEST(ModelConfigCheck, RefusesTheModelAsAWhole) {
       {"response_cache { enable: true } model_transaction_policy { decoupled: true }",
        "Response Cache does not currently support model m with 'decoupled' transaction policy. "
        "Please disable the response cache."},
+      {"metric_tags { key: \"my \\\"team\\\"\" value: \"x\" }",
+       "metric_tags of model 'm' has the key 'my \"team\"', which cannot be the name of a "
+       "Prometheus "
+       "label; use letters, digits and '_' only"},
   };
   expect_refused(kCases);
 }

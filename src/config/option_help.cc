@@ -12,6 +12,7 @@ namespace {
 // The help sentence with what the row itself tells: default and effect.
 std::string full_help(const Option& option) {
   std::string text(option.help);
+  if (!text.ends_with('.')) text += '.';
   if (!option.value.default_text.empty())
     text += fmt::format(" Default is {}.", option.value.default_text);
   if (!option.no_effect.empty())
@@ -19,15 +20,15 @@ std::string full_help(const Option& option) {
   return text;
 }
 
-// Words on lines of at most 70 characters after a tab, longer words on their own.
-std::string wrapped(std::string_view text) {
-  constexpr size_t kWidth = 70;
-  std::string out = "\t";
+// Words on lines of at most `width` characters after an indent, longer words on their own.
+std::string wrapped(std::string_view text, std::string_view indent = "\t", size_t width = 70) {
+  std::string out(indent);
   size_t column = 0;
   while (!text.empty()) {
     const size_t space = std::min(text.find(' '), text.size());
-    if (column > 0 && column + 1 + space > kWidth) {
-      out += "\n\t";
+    if (column > 0 && column + 1 + space > width) {
+      out += '\n';
+      out += indent;
       column = 0;
     } else if (column > 0) {
       out += ' ';
@@ -38,6 +39,17 @@ std::string wrapped(std::string_view text) {
     text.remove_prefix(std::min(space + 1, text.size()));
   }
   return out + '\n';
+}
+
+std::string paragraphs(std::string_view text) {
+  constexpr size_t kWidth = 78;
+  std::string out;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    out += wrapped(text.substr(0, end), "", kWidth);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
 }
 
 std::string signature(const Option& option) {
@@ -61,14 +73,16 @@ std::string markdown_code(std::string_view text) {
 }  // namespace
 
 std::string environment_name(std::string_view option) {
-  std::string name = "NESO_";
+  std::string name(kVariablePrefix);
   for (const char c : option)
     name += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   return name;
 }
 
 std::string help_text(const OptionTable& table) {
-  std::string text = fmt::format("Usage: {}\n  --help\n\tPrint usage\n", table.synopsis);
+  std::string text = fmt::format("Usage: {}\n", table.synopsis);
+  if (!table.description.empty()) text += '\n' + paragraphs(table.description) + '\n';
+  text += "  --help\n\tPrint usage\n";
   for (const OptionSection& section : table.sections) {
     if (!section.title.empty()) text += fmt::format("\n{}:\n", section.title);
     for (const Option& option : section.options) {

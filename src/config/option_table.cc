@@ -29,7 +29,7 @@ class Parser {
     while (next_ < words_.size() && result_.outcome == Outcome::Run) read_word(words_[next_++]);
     if (result_.outcome != Outcome::Run) return std::move(result_);
     if (!table_.takes_arguments && !result_.arguments.empty()) {
-      return usage_error(table_, "Unexpected argument: " + result_.arguments.front());
+      return usage_error(table_, program_, "Unexpected argument: " + result_.arguments.front());
     }
     if (table_.reads_environment) read_environment();
     return std::move(result_);
@@ -114,7 +114,7 @@ class Parser {
 
   void set(const Option& option, std::string_view value, std::string_view source) {
     if (const auto stored = option.value.set(value); !stored) {
-      result_ = usage_error(table_,
+      result_ = usage_error(table_, program_,
                             fmt::format("Bad option: \"{}\".\n{}", source, stored.error().message));
       return;
     }
@@ -137,14 +137,16 @@ class Parser {
     if (const auto near = nearest_name(name, names)) {
       return fmt::format("Unknown option {}: did you mean --{}?", written, *near);
     }
+    if (!table_.help_command.empty()) return fmt::format("Unknown option {}.", written);
     return fmt::format("Unknown option {}: the options are listed above.", written);
   }
 
   // getopt's line goes before the usage, where scripts look for it; the reason stands last, where
   // people look.
   void complain(std::string_view line, std::string_view reason) {
-    result_ = usage_error(table_, reason);
-    result_.text.insert(0, fmt::format("{}: {}\n", program_, line));
+    result_ = usage_error(table_, program_, reason);
+    if (table_.help_command.empty())
+      result_.text.insert(0, fmt::format("{}: {}\n", program_, line));
   }
 
   const OptionTable& table_;
@@ -166,9 +168,20 @@ ParsedOptions parse_options(const OptionTable& table, std::string_view program,
   return Parser(table, program, environment).parse(words);
 }
 
-ParsedOptions usage_error(const OptionTable& table, std::string_view reason) {
-  return {.outcome = Outcome::UsageError,
-          .text = fmt::format("{}\n{}\n", help_text(table), reason)};
+ParsedOptions usage_error(const OptionTable& table, std::string_view program,
+                          std::string_view reason) {
+  ParsedOptions error{.outcome = Outcome::UsageError};
+  if (table.help_command.empty()) {
+    error.text = fmt::format("{}\n{}\n", help_text(table), reason);
+    return error;
+  }
+  constexpr std::string_view kError = "Error: ";  // which some of Triton's sentences start with
+  if (reason.starts_with(kError)) reason.remove_prefix(kError.size());
+  std::string sentence(reason);
+  std::replace(sentence.begin(), sentence.end(), '\n', ' ');
+  error.text =
+      fmt::format("{}: {}\nSee '{}' for the options.\n", program, sentence, table.help_command);
+  return error;
 }
 
 }  // namespace neso

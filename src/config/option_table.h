@@ -35,8 +35,12 @@ struct OptionSection {
 };
 
 struct OptionTable {
-  std::string synopsis;  // "neso serve [options]"
+  std::string synopsis;          // "neso serve [options]"
+  std::string description = {};  // paragraphs for the help, between line breaks
   std::vector<OptionSection> sections;
+  // "neso help serve": complaints are short and end with it. Empty: they come with the whole usage,
+  // as Triton's do.
+  std::string help_command = {};
   bool takes_arguments = false;  // words that are no options; refused otherwise
   bool reads_environment = true;
 };
@@ -44,8 +48,8 @@ struct OptionTable {
 struct ParsedOptions {
   enum class Outcome { Run, Help, UsageError };
   Outcome outcome = Outcome::Run;
-  // Help, or the complaint with the usage and the reason last, ready to be printed on standard
-  // error as it is.
+  // Help, or the complaint: with the usage and the reason last, or short, see help_command. Ready
+  // to be printed on standard error as it is.
   std::string text = {};
   std::vector<std::string> arguments = {};  // words that are no options, in order
   std::vector<std::string> notes = {};      // one sentence per given option that has no effect
@@ -61,13 +65,15 @@ ParsedOptions parse_options(const OptionTable& table, std::string_view program,
 
 // The complaint of parse_options for a reason that only shows after parsing, e.g. two options that
 // clash.
-ParsedOptions usage_error(const OptionTable& table, std::string_view reason);
+ParsedOptions usage_error(const OptionTable& table, std::string_view program,
+                          std::string_view reason);
 
 std::string help_text(const OptionTable& table);
 // The table as Markdown: option, default, environment variable, what it does.
 std::string options_markdown(const OptionTable& table);
 
 // "http-port" -> "NESO_HTTP_PORT".
+inline constexpr std::string_view kVariablePrefix = "NESO_";
 std::string environment_name(std::string_view option);
 
 }  // namespace neso

@@ -149,6 +149,17 @@ TEST_F(OptionTableTest, SuggestsTheNearestOption) {
               EndsWith("Unknown option --zzzzzzzz: the options are listed above.\n"));
 }
 
+TEST_F(OptionTableTest, WithAHelpCommandComplaintsAreShort) {
+  table_.help_command = "prog help";
+  const std::string hint = "\nSee 'prog help' for the options.\n";
+  EXPECT_EQ(complaint({"--protnam=8000"}),
+            "prog: Unknown option --protnam: did you mean --port-name?" + hint);
+  EXPECT_EQ(complaint({"--zzzzzzzz"}), "prog: Unknown option --zzzzzzzz." + hint);
+  EXPECT_EQ(complaint({"--port=abc"}),
+            "prog: Bad option: \"--port\". Invalid option value. Got abc" + hint);
+  EXPECT_EQ(complaint({"--port"}), "prog: option '--port' requires an argument" + hint);
+}
+
 TEST_F(OptionTableTest, RefusesMissingAndSuperfluousValues) {
   EXPECT_THAT(complaint({"--port"}), StartsWith("prog: option '--port' requires an argument\n"));
   EXPECT_THAT(complaint({"--quiet=1"}),
@@ -181,6 +192,13 @@ TEST_F(OptionTableTest, PrintsHelpAsSoonAsItIsAskedFor) {
   EXPECT_THAT(parsed.text, HasSubstr("\nOutput:\n  --quiet\n\tSay nothing.\n"));
   EXPECT_THAT(parsed.text, HasSubstr("  --port <integer>\n\tWhich port. Default is 80.\n"));
   EXPECT_THAT(parsed.text, HasSubstr("Its name. Accepted without effect: ports have no names.\n"));
+}
+
+TEST_F(OptionTableTest, HelpStartsWithTheDescription) {
+  table_.description = "Tries things.\n" + std::string(70, 'x') + " and more words.";
+  EXPECT_THAT(help_text(table_),
+              StartsWith("Usage: neso try [options] FILE...\n\nTries things.\n" +
+                         std::string(70, 'x') + " and\nmore words.\n\n  --help\n"));
 }
 
 TEST_F(OptionTableTest, EnvironmentComesAfterFlagsAndBeforeDefaults) {

@@ -227,7 +227,11 @@ OptionSection metrics_section(ServerOptions& o) {
 
 OptionSection neso_section(ServerOptions& o) {
   return {"neso",
-          {{"onnxruntime-library", path_value(o.onnx_runtime_library),
+          {{"drain-delay", float_value(o.drain_delay_secs, 0, 3600),
+            "Seconds that a server goes on serving after SIGTERM or SIGINT, while /v2/health/ready "
+            "answers 503, so that load balancers look elsewhere before its ports close; 5 suits "
+            "Kubernetes."},
+           {"onnxruntime-library", path_value(o.onnx_runtime_library),
             "ONNX Runtime's shared library, libonnxruntime.so.1; searched for when not given."}}};
 }
 

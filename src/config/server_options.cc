@@ -4,15 +4,20 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "config/cache_folder.h"
+#include "config/nearest_name.h"
 #include "config/server_option_rows.h"
 
 namespace neso {
 namespace {
+
+constexpr std::string_view kOwnName = "neso serve";
 
 void settle_auto_complete(ServerDraft& draft) {
   ServerOptions& options = draft.options;
@@ -51,6 +56,39 @@ Result<> check_ports(const ServerOptions& o) {
   return {};
 }
 
+Result<> check_something_is_served(ServerOptions& o) {
+  if (o.allow_http) return {};
+  if (!o.allow_metrics) {
+    return invalid_argument(
+        "Nothing would be served: --allow-http=false and --allow-metrics=false leave no port open, "
+        "and gRPC is not served yet. Allow HTTP.");
+  }
+  o.notes.emplace_back(
+      "only metrics are served: --allow-http=false closes the one port that models are reached by, "
+      "since gRPC is not served yet");
+  return {};
+}
+
+// Kubernetes sets these in every container beside a service called "neso".
+bool is_service_link(std::string_view name, const Environment& environment) {
+  if (name == "NESO_PORT")
+    return environment("NESO_PORT").value_or("").find("://") != std::string::npos;
+  return name.starts_with("NESO_SERVICE_HOST") || name.starts_with("NESO_SERVICE_PORT") ||
+         name.starts_with("NESO_PORT_");
+}
+
+// `name` and `known` without their prefix, which all share. PORT is as near to HTTP_PORT as a
+// typing error.
+std::optional<std::string> nearest_variable(std::string_view name,
+                                            const std::vector<std::string>& known) {
+  if (auto nearest = nearest_name(name, known)) return nearest;
+  const auto longer = std::find_if(known.begin(), known.end(), [&](std::string_view candidate) {
+    return candidate.ends_with(fmt::format("_{}", name));
+  });
+  if (longer == known.end()) return std::nullopt;
+  return *longer;
+}
+
 // Derives what follows from several options; the error is a sentence for the end of the usage.
 Result<> settle(ServerDraft& draft) {
   ServerOptions& options = draft.options;
@@ -72,6 +110,7 @@ Result<> settle(ServerDraft& draft) {
   if (const auto size = options.backend_setting("onnxruntime", "default-max-batch-size")) {
     NESO_TRY(options.default_max_batch_size, read_integer(*size, 0, INT32_MAX));
   }
+  NESO_TRY_VOID(check_something_is_served(options));
   return check_ports(options);
 }
 
@@ -92,15 +131,18 @@ ServerCommand parse_server_options(std::string_view program, std::string_view sy
                                    std::span<const char* const> words,
                                    const Environment& environment) {
   ServerDraft draft;
-  const OptionTable table = server_option_table(fmt::format("{} [options]", synopsis_name), draft);
+  OptionTable table = server_option_table(fmt::format("{} [options]", synopsis_name), draft);
+  if (synopsis_name == kOwnName) table.help_command = "neso help serve";
   ParsedOptions parsed = parse_options(table, program, words, environment);
   if (parsed.outcome == ParsedOptions::Outcome::Run) {
     if (const auto settled = settle(draft); !settled)
-      parsed = usage_error(table, settled.error().message);
+      parsed = usage_error(table, program, settled.error().message);
   }
   ServerCommand command{.outcome = parsed.outcome, .text = std::move(parsed.text), .options = {}};
   if (command.outcome == ParsedOptions::Outcome::Run) {
-    draft.options.notes = std::move(parsed.notes);
+    auto& notes = draft.options.notes;
+    notes.insert(notes.begin(), std::make_move_iterator(parsed.notes.begin()),
+                 std::make_move_iterator(parsed.notes.end()));
     command.options = std::move(draft.options);
     return command;
   }
@@ -110,13 +152,38 @@ ServerCommand parse_server_options(std::string_view program, std::string_view sy
   return command;
 }
 
+std::vector<std::string> unknown_variable_notes(const std::vector<std::string>& variables,
+                                                const Environment& environment) {
+  ServerDraft draft;
+  const auto rest = [](std::string_view name) {
+    return std::string(name.substr(kVariablePrefix.size()));
+  };
+  std::vector<std::string> known = {rest(kCacheVariable)};
+  for (const OptionSection& section : server_option_table("", draft).sections) {
+    for (const Option& option : section.options) {
+      if (option.alias_of.empty()) known.push_back(rest(environment_name(option.name)));
+    }
+  }
+  std::vector<std::string> notes;
+  for (const std::string& name : variables) {
+    if (std::find(known.begin(), known.end(), rest(name)) != known.end()) continue;
+    if (is_service_link(name, environment)) continue;
+    const auto nearest = nearest_variable(rest(name), known);
+    notes.push_back(fmt::format("the environment variable {} is no option; {}", name,
+                                nearest
+                                    ? fmt::format("did you mean {}{}?", kVariablePrefix, *nearest)
+                                    : "'neso help serve' lists them"));
+  }
+  return notes;
+}
+
 std::string server_options_markdown() {
   ServerDraft draft;
   return "# Options of the server\n\nGenerated from the option table by config_test; do not edit. "
          "A flag comes before its environment variable, a variable before the\ndefault; an empty "
          "variable counts as not set. Values are `--name value` or `--name=value`; names can be "
          "shortened as long as they\nare unambiguous; booleans are true/on/1 and false/off/0.\n\n" +
-         options_markdown(server_option_table("neso serve [options]", draft));
+         options_markdown(server_option_table(fmt::format("{} [options]", kOwnName), draft));
 }
 
 }  // namespace neso

@@ -23,6 +23,7 @@ namespace neso {
 struct ServerOptions {
   std::string id = "triton";
   int exit_timeout_secs = 30;
+  double drain_delay_secs = 0;
   LogSettings log;
 
   std::vector<std::string>
@@ -58,7 +59,8 @@ struct ServerOptions {
 
   // For standard error at the start: deprecated options, in Triton's words.
   std::vector<std::string> warnings;
-  // For the log: one sentence per option that was given and has no effect, with the reason.
+  // For the log: one sentence per option that was given and has no effect, with the reason, and
+  // what together leaves less than one expects.
   std::vector<std::string> notes;
 
   // The setting of a backend, or else the one for all backends.
@@ -79,6 +81,11 @@ struct ServerCommand {
 ServerCommand parse_server_options(std::string_view program, std::string_view synopsis_name,
                                    std::span<const char* const> words,
                                    const Environment& environment);
+
+// A sentence for each of the process's variables (those that start with NESO_) that is no option,
+// with the nearest one. `environment` tells what Kubernetes has set from what a user has.
+std::vector<std::string> unknown_variable_notes(const std::vector<std::string>& variables,
+                                                const Environment& environment);
 
 // The whole of docs/options.md.
 std::string server_options_markdown();

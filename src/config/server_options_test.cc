@@ -240,6 +240,48 @@ TEST(ServerOptions, NotesWhatHasNoEffect) {
                           "--cache-config has no effect: there is no response cache yet"));
 }
 
+TEST(ServerOptions, SomethingMustBeServed) {
+  EXPECT_THAT(
+      complaint({"--allow-http=false", "--allow-metrics=false"}),
+      HasSubstr("\nNothing would be served: --allow-http=false and --allow-metrics=false "));
+  EXPECT_THAT(options({"--allow-http=false"}).notes,
+              ElementsAre(StartsWith("only metrics are served: ")));
+  EXPECT_THAT(options({"--allow-metrics=false"}).notes, IsEmpty());
+}
+
+TEST(ServerOptions, DrainDelayTakesFractionsOfASecond) {
+  EXPECT_EQ(options({}).drain_delay_secs, 0);
+  EXPECT_EQ(options({"--drain-delay=0.25"}).drain_delay_secs, 0.25);
+  EXPECT_THAT(complaint({"--drain-delay=-1"}), HasSubstr("out of bound"));
+}
+
+TEST(ServerOptions, OurNameGivesShortComplaints) {
+  const auto none = [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
+  const std::vector<const char*> words = {"--http-prot=1"};
+  EXPECT_EQ(parse_server_options("neso serve", "neso serve", words, none).text,
+            "neso serve: Unknown option --http-prot: did you mean --http-port?\n"
+            "See 'neso help serve' for the options.\n");
+}
+
+TEST(ServerOptions, UnknownVariablesAreNamedWithTheNearestOne) {
+  const auto with = [](std::string port) {
+    return [port](const std::string& name) -> std::optional<std::string> {
+      if (name == "NESO_PORT") return port;
+      return std::nullopt;
+    };
+  };
+  EXPECT_THAT(unknown_variable_notes({"NESO_CACHE", "NESO_HTTP_PORT", "NESO_HTTP_PROT"}, with("")),
+              ElementsAre("the environment variable NESO_HTTP_PROT is no option; did you mean "
+                          "NESO_HTTP_PORT?"));
+  EXPECT_THAT(unknown_variable_notes({"NESO_QQQQQQQQQQQQQQ"}, with("")),
+              ElementsAre(HasSubstr("'neso help serve' lists them")));
+  const std::vector<std::string> links = {"NESO_PORT", "NESO_PORT_8000_TCP", "NESO_SERVICE_HOST",
+                                          "NESO_SERVICE_PORT_HTTP"};
+  EXPECT_THAT(unknown_variable_notes(links, with("tcp://10.0.0.1:8000")), IsEmpty());
+  EXPECT_THAT(unknown_variable_notes({"NESO_PORT"}, with("8000")),
+              ElementsAre(EndsWith("did you mean NESO_HTTP_PORT?")));
+}
+
 TEST(ServerOptions, BackendSettingsFallBackToThoseForAll) {
   const ServerOptions o =
       options({"--backend-config=onnxruntime,default-max-batch-size=8", "--backend-config=a=b,c",

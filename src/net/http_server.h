@@ -40,6 +40,8 @@ struct HttpServerOptions {
   std::chrono::milliseconds drain_grace{500};
   // Ends the sentence of a 413.
   std::string body_limit_hint = "Use --http-max-input-size to increase the limit.";
+  // Ends the sentence about a port that is taken, or not ours to take: "choose another with ...".
+  std::string port_hint;
   // The body of an answer that the server itself gives (400, 413, ...), from status and sentence;
   // called once for each, on an I/O thread. Without it such answers are plain text.
   std::function<std::string(int status, const std::string& sentence)> error_body;
@@ -49,8 +51,9 @@ class HttpServer {
  public:
   // Binds, listens and starts its threads. `address` is a numeric IPv4 or IPv6 address or
   // "localhost"; another text, or an address that is not this machine's, is InvalidArgument. A
-  // taken port is NotReady with Triton's words, "Socket '0.0.0.0:8000' already in use ". The
-  // handler must not throw; if it does, its connection is closed.
+  // taken port is NotReady with Triton's words, "Socket '0.0.0.0:8000' already in use ", the
+  // process that has it where that can be seen, and `port_hint`. The handler must not throw; if it
+  // does, its connection is closed.
   static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options,
                                                    HttpHandler handler);
   // Stops at once, not from a handler. Answers that come later are dropped.

@@ -14,20 +14,27 @@ namespace neso::net {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr std::string_view kGet = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 constexpr milliseconds kPatience{TestClient::kPatienceMs};
 
-TEST(HttpServerStart, F31_TakenPortIsNotReadyInTritonsWords) {
+TEST(HttpServerStart, F31_TakenPortIsNotReadyAndTheOwnerNamed) {
   const auto first = start_server(test_options(), echo);
   HttpServerOptions options = test_options();
   options.port = first->port();
   const auto second = HttpServer::start(options, echo);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::NotReady);
-  EXPECT_EQ(second.error().message,
-            "Socket '127.0.0.1:" + std::to_string(options.port) + "' already in use ");
+  EXPECT_THAT(
+      second.error().message,
+      StartsWith("Socket '127.0.0.1:" + std::to_string(options.port) + "' already in use by "));
+  EXPECT_THAT(second.error().message, EndsWith("(pid " + std::to_string(::getpid()) + ")"));
+  options.port_hint = "choose another with --x";
+  EXPECT_THAT(HttpServer::start(options, echo).error().message,
+              EndsWith("); choose another with --x"));
 }
 
 TEST(HttpServerStart, F31_ReusePortShares) {

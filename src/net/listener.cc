@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "net/port_owner.h"
 
 namespace neso::net {
 
@@ -37,6 +38,16 @@ std::string text_of(const tcp::endpoint& endpoint) {
   const std::string address = endpoint.address().to_string();
   return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
                                     : fmt::format("{}:{}", address, endpoint.port());
+}
+
+// Triton's words, and what it leaves the user to find out.
+Error taken(const tcp::endpoint& endpoint, std::string_view hint) {
+  std::string sentence = fmt::format("Socket '{}' already in use ", text_of(endpoint));
+  if (const auto owner = port_owner(endpoint.address().to_string(), endpoint.port()))
+    sentence += "by " + *owner;
+  if (sentence.ends_with(' ') && !hint.empty()) sentence.pop_back();
+  if (!hint.empty()) sentence += fmt::format("; {}", hint);
+  return {ErrorCode::NotReady, std::move(sentence)};
 }
 
 class SocketListener final : public Listener {
@@ -107,16 +118,15 @@ Result<> SocketListener::bind(const HttpServerOptions& options) {
   }
   acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(kBacklog, error);
-  if (error == asio::error::address_in_use) {
-    return not_ready("Socket '{}' already in use ", text_of(endpoint));
-  }
+  if (error == asio::error::address_in_use) return taken(endpoint, options.port_hint);
   if (error == boost::system::errc::address_not_available) {
     return invalid_argument("{}: '{}' is not an address of this machine", options.name,
                             options.address);
   }
   if (error == asio::error::access_denied) {
-    return invalid_argument("{}: no permission to listen on '{}'; choose a port above 1023",
-                            options.name, text_of(endpoint));
+    return invalid_argument("{}: no permission to listen on '{}'; choose a port above 1023{}",
+                            options.name, text_of(endpoint),
+                            options.port_hint.empty() ? "" : ": " + options.port_hint);
   }
   if (error) return failed("listen on");
   acceptor_.non_blocking(true, error);

@@ -68,6 +68,7 @@ struct Service::State {
 
   Repository& repository;
   const ServiceOptions options;
+  std::atomic<bool> stopping = false;
   std::atomic<bool> draining = false;
   Mutex mutex;
   std::condition_variable idle;
@@ -101,10 +102,19 @@ bool Service::live() const {
 }
 
 bool Service::ready() const {
-  return !state_->draining && (!state_->options.strict_readiness || state_->repository.all_ready());
+  return !state_->stopping && (!state_->options.strict_readiness || state_->repository.all_ready());
+}
+
+void Service::announce_stop() {
+  state_->stopping = true;
+}
+
+bool Service::stopping() const {
+  return state_->stopping;
 }
 
 void Service::begin_drain() {
+  announce_stop();
   state_->draining = true;
 }
 

@@ -39,8 +39,11 @@ class Service {
 
   bool live() const;
   bool ready() const;
-  // Draining: ready() turns false, new work is refused with NotReady, what was accepted is
-  // finished.
+  // The process is about to stop: ready() turns false and stopping() true, so that load balancers
+  // look elsewhere; work is still taken.
+  void announce_stop();
+  bool stopping() const;
+  // The same, and new work is refused with NotReady; what was accepted is finished.
   void begin_drain();
 
   // Triton's sentences: "Request for unknown model: '...' is not found" and so on.

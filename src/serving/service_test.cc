@@ -393,6 +393,18 @@ TEST_F(ServiceTest, RefusesAFileNameThatLeadsOut) {
   EXPECT_NE(only_status(), "READY");
 }
 
+TEST_F(ServiceTest, F04_AnAnnouncedStopIsSeenButStillServes) {
+  add_onnx("m/1/model.onnx", "identity_int32.onnx");
+  open();
+  EXPECT_FALSE(service_->stopping());
+  service_->announce_stop();
+  EXPECT_TRUE(service_->stopping());
+  EXPECT_FALSE(service_->ready());
+  EXPECT_NE(infer("m", {}).error().code, ErrorCode::NotReady);
+  service_.reset();
+  repository_->stop();
+}
+
 TEST_F(ServiceTest, RefusesNewWorkWhileDraining) {
   add_onnx("m/1/model.onnx", "identity_int32.onnx");
   open();

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NESO = pathlib.Path(os.environ.get("NESO_BINARY", ROOT / "build/release/neso"))
@@ -65,8 +66,8 @@ class Server:
         self.stop()
 
     def stop(self, number=signal.SIGTERM, timeout=40):
-        """Ends the server and answers its exit status."""
-        if self.process.poll() is None:
+        """Ends the server and answers its exit status; number None: it was told before."""
+        if number is not None and self.process.poll() is None:
             self.process.send_signal(number)
         try:
             self.process.wait(timeout)
@@ -79,8 +80,19 @@ class Server:
         self.process.stderr.close()
         return self.process.returncode
 
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
     def log_text(self):
         return "\n".join(self.log)
+
+    def wait_for_log(self, words):
+        """Waits until a line of the log has these words."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while words not in self.log_text():
+            if time.monotonic() > deadline or not self._reader.is_alive() and words not in self.log_text():
+                raise AssertionError(f"the log never said {words!r}:\n" + self.log_text())
+            time.sleep(0.005)
 
     def request(self, method, path, body=None, headers=None, port=None):
         connection = http.client.HTTPConnection("127.0.0.1", port or self.http_port, timeout=60)

@@ -84,6 +84,7 @@ class Embed(unittest.TestCase):
             missing = run("embed", "-m", "other", data=b"x", env=environment)
             self.assertEqual(missing.returncode, 1)
             self.assertIn(b"no model 'other'", missing.stderr)
+            self.assertIn(b"the cache holds mine\n", missing.stderr)
 
     def test_usage_errors_exit_with_2(self):
         for arguments in (["embed", "--fromat=npy"], ["embed", "--format=csv", "-m", MINILM], ["embed", "--precision=fp8", "-m", MINILM],
@@ -91,6 +92,19 @@ class Embed(unittest.TestCase):
             done = run(*arguments, data=b"x")
             self.assertEqual(done.returncode, 2, (arguments, done.stderr))
             self.assertTrue(done.stderr)
+            self.assertLess(done.stderr.count(b"\n"), 12, done.stderr)
+
+    def test_a_wrong_option_has_one_sentence_and_a_hint(self):
+        self.assertEqual(run("embed", "--fromat=npy").stderr,
+                         b"neso embed: Unknown option --fromat: did you mean --format?\nSee 'neso help embed' for the options.\n")
+        self.assertEqual(run("embed", "-m").stderr,
+                         b"neso embed: option '--model' requires an argument\nSee 'neso help embed' for the options.\n")
+
+    def test_fewer_dimensions_of_a_model_that_was_not_trained_for_them_are_warned_of_once(self):
+        done = run("embed", "-m", MINILM, "--dimensions=64", data=b"one\ntwo\n")
+        self.assertEqual((done.returncode, done.stderr.count(b"Matryoshka")), (0, 1))
+        self.assertEqual([len(json.loads(line)["embedding"]) for line in done.stdout.splitlines()], [64, 64])
+        self.assertEqual(run("embed", "-m", MINILM, "--dimensions=384", data=b"one\n").stderr, b"")
 
     def test_a_file_that_is_not_there(self):
         done = run("embed", "-m", MINILM, "/no/such/file")
@@ -103,6 +117,16 @@ class OtherCommands(unittest.TestCase):
         self.assertRegex(run("version").stdout, rb"^neso \d+\.\d+\.\d+\n$")
         self.assertIn(b"--format", run("help", "embed").stdout)
         self.assertIn(b"embed", run("help").stdout)
+        for command in (b"serve", b"embed", b"bench", b"version", b"help"):
+            for words in (("help", command.decode()), (command.decode(), "--help")):
+                done = run(*words)
+                self.assertEqual((done.returncode, done.stderr), (0, b""), words)
+                self.assertTrue(done.stdout.startswith(b"Usage: neso " + command), words)
+
+    def test_the_help_of_embed_tells_what_becomes_of_bad_lines(self):
+        text = b" ".join(run("help", "embed").stdout.split())
+        for words in (b"FILE", b"NaN", b"Exit status", b"16 MiB", b"standard input"):
+            self.assertIn(words, text)
 
     def test_bench_prints_a_json_line_per_case_and_engine(self):
         done = run("bench", "--model", MINILM, "--engine", "cpu", "--cases", "len8,single8", "--seconds", "0.05", "--json")

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The running server: its KServe v2 answers, what it says to bad requests, how it starts and how it stops."""
 
+import http.client
 import json
+import os
+import re
+import resource
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
 
-from neso_server import MINILM, MODELS, NESO, ROOT, Server, TemporaryRepository
+from neso_server import MINILM, MODELS, NESO, ROOT, Answer, Server, TemporaryRepository
 
 MODEL = "all-minilm-l6-v2"
 DATA = ROOT / "tests/data/onnx"
@@ -173,16 +178,20 @@ class Running(unittest.TestCase):
 
 
 class Starting(unittest.TestCase):
-    def run_serve(self, *options):
-        return subprocess.run([NESO, "serve", *options], capture_output=True, text=True, timeout=120)
+    def run_serve(self, *options, program=(NESO, "serve"), **more):
+        return subprocess.run([*program, *options], capture_output=True, text=True, timeout=120, **more)
 
     def assert_fails(self, run, *words):
         self.assertEqual(run.returncode, 1, run.stderr)
         for word in words:
             self.assertIn(word, run.stderr)
 
-    def test_usage_errors_exit_with_1_and_help(self):
-        self.assert_fails(self.run_serve("--http-prot=8000", "--model-repository=x"), "--http-prot", "--http-port")
+    def test_usage_errors_exit_with_1(self):
+        run = self.run_serve("--http-prot=8000", "--model-repository=x")
+        self.assert_fails(run, "--http-prot", "did you mean --http-port?", "neso help serve")
+        self.assertEqual(run.stderr.count("\n"), 2)
+        as_triton = self.run_serve("--http-prot=8000", program=[NESO.with_name("tritonserver")])
+        self.assert_fails(as_triton, "unrecognized option '--http-prot=8000'\n", "--metrics-port <integer>")
         self.assert_fails(self.run_serve("--http-port=70000", "--model-repository=x"), "http-port", "70000")
         self.assert_fails(self.run_serve(), "--model-repository must be specified")
         help_text = subprocess.run([NESO.with_name("tritonserver"), "--help"], capture_output=True, text=True)
@@ -199,11 +208,32 @@ class Starting(unittest.TestCase):
         with TemporaryRepository() as repository, Server(repository.path) as server:
             self.assertEqual(server.get("/v2/health/ready").status, 200)
 
-    def test_a_port_that_is_taken(self):
+    def test_F31_a_port_that_is_taken(self):
         with socket.create_server(("0.0.0.0", 0)) as taken, TemporaryRepository() as repository:
             port = taken.getsockname()[1]
-            run = self.run_serve(f"--model-repository={repository.path}", f"--http-port={port}", "--metrics-port=0")
-            self.assert_fails(run, f"Socket '0.0.0.0:{port}' already in use")
+            for option, other in (("--http-port", "--metrics-port"), ("--metrics-port", "--http-port")):
+                run = self.run_serve(f"--model-repository={repository.path}", f"{option}={port}", f"{other}=0")
+                self.assert_fails(run, f"Socket '0.0.0.0:{port}' already in use by ", f"(pid {os.getpid()})",
+                                  f"choose another with {option}")
+                self.assertNotIn("Started", run.stderr)
+
+    def test_F31_a_port_that_is_shared_on_purpose(self):
+        with TemporaryRepository() as repository, Server(repository.path, "--reuse-http-port=true") as first:
+            with Server(repository.path, "--reuse-http-port=true", f"--http-port={first.http_port}") as second:
+                self.assertEqual(second.http_port, first.http_port)
+                self.assertEqual(first.stop(), 0)
+                self.assertEqual(second.get("/v2/health/ready").status, 200)
+
+    def test_a_server_that_would_serve_nothing(self):
+        with TemporaryRepository() as repository:
+            run = self.run_serve(f"--model-repository={repository.path}", "--allow-http=false", "--allow-metrics=false")
+            self.assert_fails(run, "Nothing would be served", "--allow-http=false")
+
+    def test_variables_that_are_no_options_are_named(self):
+        environment = {**os.environ, "NESO_HTTP_PROT": "1", "NESO_PORT": "tcp://10.0.0.1:8000"}
+        run = self.run_serve("--model-repository=/no/such/folder", env=environment)
+        self.assert_fails(run, "NESO_HTTP_PROT is no option; did you mean NESO_HTTP_PORT?")
+        self.assertNotIn("NESO_PORT ", run.stderr)
 
     def test_one_broken_model_beside_a_good_one(self):
         with TemporaryRepository() as repository:
@@ -214,6 +244,9 @@ class Starting(unittest.TestCase):
             (repository.path / "none").mkdir()
             run = self.run_serve(f"--model-repository={repository.path}", "--http-port=0", "--metrics-port=0")
             self.assert_fails(run, "failed to load all models", "config.pbtxt:2:", "max_batch_sise")
+            last = run.stderr.splitlines()[-1]
+            for word in ("error: creating server: Internal - failed to load all models: ", "'cut'", "'empty'", "and 1 more"):
+                self.assertIn(word, last)
             with Server(repository.path, "--exit-on-error=false", "--strict-readiness=false") as server:
                 self.assertEqual(len(server.embed("good", ["a text"])[0]), 384)
                 self.assertEqual(server.get("/v2/health/ready").status, 200)
@@ -238,53 +271,147 @@ class Starting(unittest.TestCase):
                 self.assertIn("two or more repositories", same[0]["reason"])
                 self.assertEqual(len(server.embed("other", ["a text"])[0]), 384)
 
-    def test_a_full_log_disk_does_not_stop_serving(self):
-        with TemporaryRepository() as repository:
+    def test_F15_a_log_that_cannot_be_written_does_not_stop_serving(self):
+        def free_port():  # the log, which tells the ports, cannot be read here
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                return free.getsockname()[1]
+
+        with TemporaryRepository() as repository, tempfile.TemporaryDirectory() as folder:
             repository.add_folder("model", MINILM)
-            with socket.create_server(("127.0.0.1", 0)) as free:  # the log, which tells the port, cannot be read here
-                port = free.getsockname()[1]
-            process = subprocess.Popen([NESO, "serve", f"--model-repository={repository.path}", f"--http-port={port}",
-                                        "--metrics-port=0", "--log-file=/dev/full"], stderr=subprocess.DEVNULL)
-            try:
-                deadline = time.monotonic() + 60
-                while True:
-                    try:
-                        with socket.create_connection(("127.0.0.1", port)):
+            for log_file, limit in (("/dev/full", resource.RLIM_INFINITY), (f"{folder}/log", 100)):
+                server = Server.__new__(Server)
+                server.http_port, server.metrics_port = free_port(), free_port()
+                server.process = subprocess.Popen(
+                    [NESO, "serve", f"--model-repository={repository.path}", f"--http-port={server.http_port}",
+                     f"--metrics-port={server.metrics_port}", f"--log-file={log_file}"], stderr=subprocess.DEVNULL,
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+                try:
+                    deadline = time.monotonic() + 60
+                    while True:
+                        try:
+                            text = server.metrics()
                             break
-                    except ConnectionRefusedError:
-                        self.assertLess(time.monotonic(), deadline)
-                        self.assertIsNone(process.poll())
-                        time.sleep(0.05)
-            finally:
-                process.terminate()
-                self.assertEqual(process.wait(40), 0)
+                        except ConnectionRefusedError:
+                            self.assertLess(time.monotonic(), deadline)
+                            self.assertIsNone(server.process.poll())
+                            time.sleep(0.05)
+                    self.assertEqual(len(server.embed("model", ["a text"])[0]), 384)
+                    self.assertGreater(int(re.search(r"^neso_log_dropped_total (\d+)$", text, re.MULTILINE)[1]), 0)
+                finally:
+                    server.process.terminate()
+                    self.assertEqual(server.process.wait(40), 0)
+
+
+class KeptConnection:
+    """Requests one after another on one connection."""
+
+    def __init__(self, server):
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=60)
+        self.connection.connect()
+
+    def send(self, method, path, body=None):
+        self.connection.request(method, path, json.dumps(body) if body else None)
+
+    def answer(self):
+        return Answer(self.connection.getresponse())
+
+    def ask(self, *request):
+        self.send(*request)
+        return self.answer()
+
+    def ready(self):
+        return self.ask("GET", "/v2/health/ready")
 
 
 class Stopping(unittest.TestCase):
-    def test_sigterm_under_load_loses_no_accepted_request(self):
-        server = Server(MODELS)
-        results = []
+    INFER = f"/v2/models/{MODEL}/infer"
+    LONG = {"inputs": text_input(*["long " * 500] * 300)}  # seconds of work
 
-        def client():
+    def test_F04_sigterm_under_load_loses_no_accepted_request(self):
+        server = Server(MODELS)
+        probe = KeptConnection(server)
+        self.assertEqual(probe.ready().status, 200)
+        results, lost = [], []
+
+        def client(keep):
             while True:
                 try:
-                    answer = server.infer(MODEL, text_input("busy " * 60))
-                except OSError:  # no new connection, or an idle one closed: never accepted
+                    connection = KeptConnection(server)
+                except OSError:  # no new connection: never accepted
                     return
-                results.append(answer.status)
-                if answer.status == 503:
-                    return
+                try:
+                    while True:
+                        answer = connection.ask("POST", self.INFER, {"inputs": text_input("busy " * 60)})
+                        results.append(answer.status)
+                        if not keep or answer.headers.get("connection") == "close":
+                            break
+                except (OSError, http.client.HTTPException) as error:
+                    lost.append(error)
+                finally:
+                    connection.connection.close()
 
-        threads = [threading.Thread(target=client) for _ in range(8)]
+        threads = [threading.Thread(target=client, args=(number % 2 == 0,)) for number in range(8)]
         for thread in threads:
             thread.start()
         while len(results) < 50:
             time.sleep(0.01)
-        self.assertEqual(server.stop(signal.SIGTERM), 0)
+        long_request = KeptConnection(server)
+        long_request.send("POST", self.INFER, self.LONG)
+        server.signal()
+        server.wait_for_log("Waiting for in-flight requests")
+        answer = probe.ready()
+        self.assertEqual((answer.status, answer.headers.get("connection")), (503, "close"))
+        self.assertEqual(long_request.answer().status, 200)
         for thread in threads:
             thread.join()
-        self.assertEqual({status for status in results} - {200, 503}, set())
-        self.assertIn("Waiting for in-flight requests", server.log_text())
+        self.assertEqual(server.stop(None), 0)
+        self.assertEqual(lost, [])
+        self.assertEqual(set(results) - {200, 503}, set())
+
+    def test_F04_readiness_ends_before_the_ports_close(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = Server(MODELS, "--drain-delay=600")
+            kept = KeptConnection(server)
+            self.assertEqual(kept.ready().status, 200)
+            server.signal(number)
+            server.wait_for_log("--drain-delay")
+            self.assertEqual(server.get("/v2/health/ready").status, 503)  # a new connection
+            self.assertEqual(server.get("/v2/health/live").status, 200)
+            answer = kept.ready()
+            self.assertEqual((answer.status, answer.headers.get("connection")), (503, None))
+            self.assertEqual(kept.ask("POST", self.INFER, {"inputs": text_input("still served")}).status, 200)
+            self.assertEqual(server.stop(number), 1)  # the second one
+            self.assertIn(f"Signal ({int(number)}) received", server.log_text())
+            self.assertIn("second signal", server.log[-1])
+
+    def test_F04_the_delay_is_over_some_time(self):
+        server = Server(MODELS, "--drain-delay=0.05")
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("All models are stopped", server.log[-1])
+
+    def test_an_exit_timeout_does_not_wait_for_what_is_running(self):
+        server = Server(MODELS, "--exit-timeout-secs=0")
+        KeptConnection(server).send("POST", self.INFER, self.LONG)
+        while not re.search(r"^nv_inference_pending_request_count{.*} [1-9]", server.metrics(), re.MULTILINE):
+            time.sleep(0.005)
+        self.assertEqual(server.stop(), 1)
+        self.assertIn("Exit timeout expired. Exiting immediately.", server.log[-1])
+
+    def test_a_signal_while_models_load_ends_it(self):
+        process = subprocess.Popen([NESO, "serve", f"--model-repository={MODELS}", "--http-port=0", "--metrics-port=0"],
+                                   stderr=subprocess.PIPE, text=True)
+        process.stderr.readline()
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+
+    def test_tritons_word_for_a_signal(self):
+        with TemporaryRepository() as repository:
+            server = Server(repository.path, program=NESO.with_name("tritonserver"), command=())
+            output = server.process.stdout
+            server.signal()
+            self.assertEqual(output.readline(), "Signal (15) received.\n")
+            self.assertEqual(server.stop(None), 0)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,11 @@ class TritonApi {
   }
 
   HttpResponse live() const { return service_.live() ? empty_response() : not_ready(400); }
-  HttpResponse ready() const { return service_.ready() ? empty_response() : not_ready(400); }
+  // 503 when it will not be ready any more: Triton, whose port is closed by then, has no answer.
+  HttpResponse ready() const {
+    if (service_.ready()) return empty_response();
+    return not_ready(service_.stopping() ? 503 : 400);
+  }
 
   HttpResponse model_ready(const PathParameters& path) const {
     const auto target = target_of(path);

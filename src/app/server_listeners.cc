@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/server_listeners.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "api/triton/status.h"
+#include "api/triton/triton_api.h"
+#include "app/version.h"
+#include "base/log.h"
+#include "net/loopback_guard.h"
+
+namespace neso {
+namespace {
+
+using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
+
+// For requests that crossed the decision to close the ports.
+constexpr milliseconds kLastRequests{500};
+// For a scrape that is under way when everything else is done.
+constexpr milliseconds kLastScrape{1000};
+
+net::HttpServerOptions http_options(const ServerOptions& options) {
+  net::HttpServerOptions http;
+  http.address = options.http_address;
+  http.port = options.http_port;
+  http.port_hint = "choose another with --http-port";
+  http.reuse_port = options.reuse_http_port;
+  http.threads = options.http_thread_count;
+  http.max_body_bytes = options.http_max_input_size;
+  http.error_body = [](int, const std::string& sentence) { return triton::error_body(sentence); };
+  return http;
+}
+
+net::HttpServerOptions metrics_options(const ServerOptions& options) {
+  net::HttpServerOptions http = http_options(options);
+  http.name = "Metrics Service";
+  http.address = options.metrics_address;
+  http.port = options.metrics_port;
+  http.port_hint = "choose another with --metrics-port";
+  http.reuse_port = false;  // a scrape must reach this very process
+  http.threads = 1;
+  return http;
+}
+
+net::HttpResponse foreign_host(std::string_view address_option) {
+  return triton::error_response(
+      403,
+      fmt::format(
+          "this server is for its own machine only: it answers to a Host, and an Origin, of "
+          "localhost, 127.x.y.z or [::1], with any port; to serve others, start it with {}=0.0.0.0",
+          address_option),
+      "application/json");
+}
+
+// Refreshes what is counted elsewhere before each scrape.
+net::HttpHandler metrics_handler(MetricRegistry& metrics) {
+  return
+      [dropped = metrics.series("neso_log_dropped_total", MetricKind::Counter,
+                                "Log lines that could not be written", {}),
+       answer = triton::make_metrics_api(metrics)](net::HttpRequest request, net::Respond respond) {
+        dropped->set(static_cast<double>(dropped_log_lines()));
+        answer(std::move(request), std::move(respond));
+      };
+}
+
+}  // namespace
+
+std::string triton_error(const Error& error) {
+  const char* code = "Internal";
+  switch (error.code) {
+    case ErrorCode::InvalidArgument:
+    case ErrorCode::TooLarge:
+      code = "Invalid argument";
+      break;
+    case ErrorCode::NotFound:
+      code = "Not found";
+      break;
+    case ErrorCode::Unsupported:
+      code = "Unsupported";
+      break;
+    case ErrorCode::Overloaded:
+    case ErrorCode::NotReady:
+    case ErrorCode::DeadlineExceeded:
+      code = "Unavailable";
+      break;
+    case ErrorCode::Cancelled:
+      code = "Cancelled";
+      break;
+    case ErrorCode::Internal:
+      break;
+  }
+  return fmt::format("{} - {}", code, error.message);
+}
+
+Result<Listeners> start_listeners(const ServerOptions& options, Service& service,
+                                  MetricRegistry& metrics) {
+  Listeners listeners;
+  if (options.allow_http) {
+    triton::TritonApiOptions api;
+    api.server_name = options.id;
+    api.server_version = kTritonVersion;
+    api.max_input_bytes = options.http_max_input_size;
+    auto started = net::HttpServer::start(
+        http_options(options),
+        net::guard_loopback(options.http_address, foreign_host("--http-address"),
+                            triton::make_triton_api(service, api)));
+    if (!started)
+      return Error{started.error().code,
+                   "failed to start HTTP service: " + triton_error(started.error())};
+    listeners.http = std::move(*started);
+  }
+  if (options.allow_metrics) {
+    auto started = net::HttpServer::start(
+        metrics_options(options),
+        net::guard_loopback(options.metrics_address, foreign_host("--metrics-address"),
+                            metrics_handler(metrics)));
+    if (!started)
+      return Error{started.error().code,
+                   "failed to start Metrics service: " + triton_error(started.error())};
+    listeners.metrics = std::move(*started);
+  }
+  if (listeners.http)
+    log_info("Started HTTPService at {}:{}", options.http_address, listeners.http->port());
+  if (listeners.metrics)
+    log_info("Started Metrics Service at {}:{}", options.metrics_address,
+             listeners.metrics->port());
+  return listeners;
+}
+
+bool drain(const ServerOptions& options, Service& service, Listeners& listeners) {
+  service.announce_stop();
+  if (options.drain_delay_secs > 0) {
+    log_info("Not ready any more; serving for another {} s (--drain-delay).",
+             options.drain_delay_secs);
+    std::this_thread::sleep_for(std::chrono::duration<double>(options.drain_delay_secs));
+  }
+  log_info("Waiting for in-flight requests to complete.");
+  const auto end = Steady::now() + std::chrono::seconds(options.exit_timeout_secs);
+  const auto left = [&] {
+    return std::max(std::chrono::duration_cast<milliseconds>(end - Steady::now()),
+                    milliseconds::zero());
+  };
+  bool finished = true;
+  if (listeners.http) {
+    listeners.http->stop_accepting();
+    listeners.http->linger(std::min(kLastRequests, left()));
+    service.begin_drain();
+    finished = listeners.http->drain(left());
+  }
+  if (listeners.metrics) {
+    listeners.metrics->stop_accepting();
+    listeners.metrics->drain(std::min(kLastScrape, left()));
+  }
+  return finished;
+}
+
+}  // namespace neso
