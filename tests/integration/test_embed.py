@@ -92,7 +92,7 @@ class Embed(unittest.TestCase):
             done = run(*arguments, data=b"x")
             self.assertEqual(done.returncode, 2, (arguments, done.stderr))
             self.assertTrue(done.stderr)
-            self.assertLess(done.stderr.count(b"\n"), 12, done.stderr)
+            self.assertLess(done.stderr.count(b"\n"), 16, done.stderr)
 
     def test_a_wrong_option_has_one_sentence_and_a_hint(self):
         self.assertEqual(run("embed", "--fromat=npy").stderr,

@@ -325,11 +325,16 @@ class KeptConnection:
 
 class Stopping(unittest.TestCase):
     INFER = f"/v2/models/{MODEL}/infer"
-    LONG = {"inputs": text_input(*["long " * 500] * 300)}  # seconds of work
+    LONG = {"inputs": text_input(*["long " * 500] * 64)}  # long enough
+
+    def connect(self, server):
+        kept = KeptConnection(server)
+        self.addCleanup(kept.connection.close)
+        return kept
 
     def test_F04_sigterm_under_load_loses_no_accepted_request(self):
         server = Server(MODELS)
-        probe = KeptConnection(server)
+        probe = self.connect(server)
         self.assertEqual(probe.ready().status, 200)
         results, lost = [], []
 
@@ -355,7 +360,7 @@ class Stopping(unittest.TestCase):
             thread.start()
         while len(results) < 50:
             time.sleep(0.01)
-        long_request = KeptConnection(server)
+        long_request = self.connect(server)
         long_request.send("POST", self.INFER, self.LONG)
         server.signal()
         server.wait_for_log("Waiting for in-flight requests")
@@ -371,7 +376,7 @@ class Stopping(unittest.TestCase):
     def test_F04_readiness_ends_before_the_ports_close(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             server = Server(MODELS, "--drain-delay=600")
-            kept = KeptConnection(server)
+            kept = self.connect(server)
             self.assertEqual(kept.ready().status, 200)
             server.signal(number)
             server.wait_for_log("--drain-delay")
@@ -391,8 +396,9 @@ class Stopping(unittest.TestCase):
 
     def test_an_exit_timeout_does_not_wait_for_what_is_running(self):
         server = Server(MODELS, "--exit-timeout-secs=0")
-        KeptConnection(server).send("POST", self.INFER, self.LONG)
-        while not re.search(r"^nv_inference_pending_request_count{.*} [1-9]", server.metrics(), re.MULTILINE):
+        kept = self.connect(server)
+        kept.send("POST", self.INFER, self.LONG)
+        while not re.search(r"^nv_inference_exec_count{.*} [1-9]", server.metrics(), re.MULTILINE):
             time.sleep(0.005)
         self.assertEqual(server.stop(), 1)
         self.assertIn("Exit timeout expired. Exiting immediately.", server.log[-1])
