@@ -61,9 +61,10 @@ const Command* find_command(std::string_view name) {
 }
 
 // For the two commands without options: nullopt when it is to run, else the exit status.
-std::optional<int> without_options(std::string_view program, std::string_view description,
+std::optional<int> without_options(std::string_view synopsis, std::string_view description,
                                    CommandWords words, size_t most) {
-  OptionTable table{.synopsis = std::string(program), .description = std::string(description)};
+  const std::string_view program = synopsis.substr(0, synopsis.find(" ["));
+  OptionTable table{.synopsis = std::string(synopsis), .description = std::string(description)};
   table.takes_arguments = true;
   table.reads_environment = false;
   CommandLine line = read_command_line(std::move(table), program, words);
@@ -79,9 +80,9 @@ int run_version(std::string_view program, CommandWords words) {
   return 0;
 }
 
-int run_help(std::string_view program, CommandWords words) {
-  if (const auto done = without_options(
-          program, "Prints the commands, or the options of one: neso help COMMAND.", words, 1))
+int run_help(std::string_view, CommandWords words) {
+  if (const auto done = without_options("neso help [COMMAND]",
+                                        "Prints the commands, or the options of one.", words, 1))
     return *done;
   if (words.empty()) {
     print_overview(stdout);

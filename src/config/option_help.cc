@@ -82,7 +82,7 @@ std::string environment_name(std::string_view option) {
 std::string help_text(const OptionTable& table) {
   std::string text = fmt::format("Usage: {}\n", table.synopsis);
   if (!table.description.empty()) text += '\n' + paragraphs(table.description) + '\n';
-  text += "  --help\n\tPrint usage\n";
+  text += "  --help\n\tPrint usage.\n";
   for (const OptionSection& section : table.sections) {
     if (!section.title.empty()) text += fmt::format("\n{}:\n", section.title);
     for (const Option& option : section.options) {

@@ -188,7 +188,7 @@ TEST_F(OptionTableTest, PrintsHelpAsSoonAsItIsAskedFor) {
   const ParsedOptions parsed = parse({"--quiet", "--help", "--nonsense"});
   EXPECT_EQ(parsed.outcome, Outcome::Help);
   EXPECT_THAT(parsed.text,
-              StartsWith("Usage: neso try [options] FILE...\n  --help\n\tPrint usage\n"));
+              StartsWith("Usage: neso try [options] FILE...\n  --help\n\tPrint usage.\n"));
   EXPECT_THAT(parsed.text, HasSubstr("\nOutput:\n  --quiet\n\tSay nothing.\n"));
   EXPECT_THAT(parsed.text, HasSubstr("  --port <integer>\n\tWhich port. Default is 80.\n"));
   EXPECT_THAT(parsed.text, HasSubstr("Its name. Accepted without effect: ports have no names.\n"));

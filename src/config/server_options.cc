@@ -132,7 +132,14 @@ ServerCommand parse_server_options(std::string_view program, std::string_view sy
                                    const Environment& environment) {
   ServerDraft draft;
   OptionTable table = server_option_table(fmt::format("{} [options]", synopsis_name), draft);
-  if (synopsis_name == kOwnName) table.help_command = "neso help serve";
+  if (synopsis_name == kOwnName) {
+    table.synopsis = fmt::format("{} --model-repository=FOLDER [options]", kOwnName);
+    table.description =
+        "Serves the models of a repository over HTTP until SIGTERM or SIGINT.\nExit status: 0 "
+        "after a stop in good order, 1 when the command line is wrong, the start or a model fails, "
+        "or requests were still running when --exit-timeout-secs was over.";
+    table.help_command = "neso help serve";
+  }
   ParsedOptions parsed = parse_options(table, program, words, environment);
   if (parsed.outcome == ParsedOptions::Outcome::Run) {
     if (const auto settled = settle(draft); !settled)
