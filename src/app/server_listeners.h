@@ -2,7 +2,6 @@
 // The ports of a server: what answers on each, and how they close.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 

@@ -56,6 +56,8 @@ class Running(unittest.TestCase):
         self.assertEqual(self.server.get("/v2/health/live/").status, 404)
         answer = self.server.request("POST", "/v2/health/live")
         self.assertEqual((answer.status, answer.body), (405, b'{"error":"Method Not Allowed"}'))
+        answer = self.server.request("TRACE", f"/v2/models/{MODEL}/infer")
+        self.assertEqual((answer.status, answer.headers["allow"]), (405, "POST"))
         self.assert_refused(self.server.get("/v2/models/none"), 404, "Request for unknown model: 'none' is not found")
         self.assert_refused(self.server.get(f"/v2/models/{MODEL}/versions/9"), 404, "version 9 is not found")
         self.assertEqual(self.server.get(f"/v2/models/{MODEL}/versions/x").status, 404)
