@@ -15,6 +15,7 @@
 #include "app/command.h"
 #include "app/command_line.h"
 #include "app/version.h"
+#include "base/contain.h"
 #include "config/nearest_name.h"
 
 namespace neso {
@@ -105,6 +106,7 @@ void fill_standard_descriptors() {
 }
 
 int run(int argc, const char* const* argv) {
+  explain_termination();
   fill_standard_descriptors();
   const CommandWords words(argv + 1, argc > 0 ? static_cast<size_t>(argc - 1) : 0);
   if (argc > 0 && std::filesystem::path(argv[0]).filename() == "tritonserver")

@@ -3,6 +3,7 @@
 // stopping, log lines and exit statuses are Triton's.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -15,7 +16,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/memory_budget.h"
+#include "base/memory_limit.h"
 #include "base/metrics.h"
+#include "config/cache_folder.h"
 #include "config/environment.h"
 #include "config/server_options.h"
 #include "serving/model.h"
@@ -40,8 +44,26 @@ void suggest_a_request(const Repository& repository, const Listeners& listeners)
   }
 }
 
-RepositoryOptions repository_options(const ServerOptions& options) {
+// The option, or 80 % of what the system allows: the rest is for the program itself and for what
+// estimates miss.
+uint64_t memory_budget_bytes(const ServerOptions& options) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  if (options.memory_budget_mb != 0) {
+    log_info("memory budget: {} MiB, as --memory-budget-mb says", options.memory_budget_mb);
+    return options.memory_budget_mb * kMiB;
+  }
+  const MemoryLimit limit = memory_limit(memory_facts());
+  if (limit.bytes == MemoryBudget::kUnlimited) return limit.bytes;
+  const uint64_t bytes = limit.bytes / 5 * 4;
+  log_info("memory budget: {} MiB, 80 % of {}", bytes / kMiB, limit.source);
+  return bytes;
+}
+
+RepositoryOptions repository_options(const ServerOptions& options, MemoryBudget& memory) {
   RepositoryOptions repository;
+  repository.memory = &memory;
+  if (const auto cache = cache_folder(process_environment()))
+    repository.load_marks_folder = *cache / "loading";
   repository.folders.assign(options.model_repositories.begin(), options.model_repositories.end());
   repository.auto_complete_config = options.auto_complete_config;
   repository.model_config_name = options.model_config_name;
@@ -61,14 +83,6 @@ void announce_signal(bool as_triton, int signal) {
   }
 }
 
-// Nothing waits for what is still running, destructors neither.
-[[noreturn]] void give_up_waiting() {
-  fmt::print(stderr,
-             "error: failed to stop server: Internal - Exit timeout expired. Exiting "
-             "immediately.\n");
-  std::_Exit(kExitFailure);
-}
-
 Result<> serve(const ServerOptions& options, bool as_triton) {
   NESO_TRY_VOID(set_log_settings(options.log));
   for (const std::string& note : options.notes) log_warning("{}", note);
@@ -79,8 +93,11 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
     return Error{ErrorCode::InvalidArgument,
                  "creating server: Invalid argument - --model-repository must be specified"};
   }
+  give_large_blocks_back();
   MetricRegistry metrics;
-  auto repository = Repository::open(repository_options(options), metrics, system_clock());
+  MemoryBudget memory(memory_budget_bytes(options));
+  memory.publish(metrics);
+  auto repository = Repository::open(repository_options(options, memory), metrics, system_clock());
   if (!repository)
     return Error{repository.error().code, "creating server: " + triton_error(repository.error())};
   write_log_block("", model_table((*repository)->status_rows()));
@@ -89,13 +106,17 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
     return internal_error("creating server: Internal - failed to load all models{}",
                           failed_models((*repository)->status_rows()));
   }
-  NESO_TRY(auto service, Service::create(**repository, metrics, system_clock(),
-                                         {.strict_readiness = options.strict_readiness}));
+  NESO_TRY(auto service,
+           Service::create(**repository,
+                           {.strict_readiness = options.strict_readiness, .memory = &memory}));
   stop_on_termination();  // before a request can come in
-  NESO_TRY(Listeners listeners, start_listeners(options, *service, metrics));
+  NESO_TRY(Listeners listeners, start_listeners(options, *service, metrics, memory));
   suggest_a_request(**repository, listeners);
   announce_signal(as_triton, wait_for_termination());
-  if (!drain(options, *service, listeners)) give_up_waiting();
+  // Also for what runs on when its client has left: a long text, a slow graph.
+  exit_out_of_time_after(options.exit_timeout_secs +
+                         static_cast<int>(std::ceil(options.drain_delay_secs)));
+  if (!drain(options, *service, listeners)) exit_out_of_time();
   (*repository)->stop();
   log_info("All models are stopped.");
   return {};

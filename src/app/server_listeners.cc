@@ -25,8 +25,9 @@ constexpr milliseconds kLastRequests{500};
 // For a scrape that is under way when everything else is done.
 constexpr milliseconds kLastScrape{1000};
 
-net::HttpServerOptions http_options(const ServerOptions& options) {
+net::HttpServerOptions http_options(const ServerOptions& options, MemoryBudget& memory) {
   net::HttpServerOptions http;
+  http.memory = &memory;
   http.address = options.http_address;
   http.port = options.http_port;
   http.port_hint = "choose another with --http-port";
@@ -37,8 +38,8 @@ net::HttpServerOptions http_options(const ServerOptions& options) {
   return http;
 }
 
-net::HttpServerOptions metrics_options(const ServerOptions& options) {
-  net::HttpServerOptions http = http_options(options);
+net::HttpServerOptions metrics_options(const ServerOptions& options, MemoryBudget& memory) {
+  net::HttpServerOptions http = http_options(options, memory);
   http.name = "Metrics Service";
   http.address = options.metrics_address;
   http.port = options.metrics_port;
@@ -99,7 +100,7 @@ std::string triton_error(const Error& error) {
 }
 
 Result<Listeners> start_listeners(const ServerOptions& options, Service& service,
-                                  MetricRegistry& metrics) {
+                                  MetricRegistry& metrics, MemoryBudget& memory) {
   Listeners listeners;
   if (options.allow_http) {
     triton::TritonApiOptions api;
@@ -107,7 +108,7 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
     api.server_version = kTritonVersion;
     api.max_input_bytes = options.http_max_input_size;
     auto started = net::HttpServer::start(
-        http_options(options),
+        http_options(options, memory),
         net::guard_loopback(options.http_address, foreign_host("--http-address"),
                             triton::make_triton_api(service, api)));
     if (!started)
@@ -117,7 +118,7 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
   }
   if (options.allow_metrics) {
     auto started = net::HttpServer::start(
-        metrics_options(options),
+        metrics_options(options, memory),
         net::guard_loopback(options.metrics_address, foreign_host("--metrics-address"),
                             metrics_handler(metrics)));
     if (!started)

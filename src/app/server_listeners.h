@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/memory_budget.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "config/server_options.h"
@@ -21,9 +22,9 @@ struct Listeners {
   std::unique_ptr<net::HttpServer> metrics;  // the same
 };
 
-// Opens every port, or none. `service` and `metrics` outlive the listeners.
+// Opens every port, or none. `service`, `metrics` and `memory` outlive the listeners.
 Result<Listeners> start_listeners(const ServerOptions& options, Service& service,
-                                  MetricRegistry& metrics);
+                                  MetricRegistry& metrics, MemoryBudget& memory);
 
 // Stops in the order in which clients notice least: readiness goes first, while everything is still
 // served for --drain-delay; then the ports close and what was accepted is finished. False when

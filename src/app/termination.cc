@@ -6,10 +6,13 @@
 #include <semaphore.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <string_view>
+
+#include "app/command.h"
 
 namespace neso {
 namespace {
@@ -71,6 +74,19 @@ int wait_for_termination() {
   while (sem_wait(&wake_up) != 0 && errno == EINTR) {
   }
   return received;
+}
+
+void exit_out_of_time() {
+  // Only what a signal's handler may call.
+  constexpr std::string_view kLine =
+      "error: failed to stop server: Internal - Exit timeout expired. Exiting immediately.\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kLine.data(), kLine.size());
+  _exit(kExitFailure);
+}
+
+void exit_out_of_time_after(int seconds) {
+  std::signal(SIGALRM, [](int) { exit_out_of_time(); });
+  alarm(static_cast<unsigned>(std::max(1, seconds)));
 }
 
 }  // namespace neso

@@ -20,4 +20,10 @@ void write_errors_instead_of_signals();
 // Waits for one of the two, after stop_on_termination(), and returns its number.
 int wait_for_termination();
 
+// Says that the time for stopping is over and ends the process with status 1, without waiting for
+// anything that still runs.
+[[noreturn]] void exit_out_of_time();
+// The same in so many seconds, at least one.
+void exit_out_of_time_after(int seconds);
+
 }  // namespace neso

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Completion<T>: a move-only, one-shot callback. It fires exactly once: called, or, when it is
-// destroyed unfired (a queue torn down, a bug), with an Internal error: nobody waits for ever.
+// destroyed unfired (an allocation failed on the way, a queue was torn down), with an Overloaded
+// error: nobody waits for ever.
 #pragma once
 
 #include <functional>
+#include <new>
 #include <utility>
 
 #include "base/result.h"
@@ -35,9 +37,19 @@ class Completion {
   explicit operator bool() const { return static_cast<bool>(callback_); }
 
  private:
-  void abandon() {
+  void abandon() noexcept {
     if (!callback_) return;
-    (*this)(Error{ErrorCode::Internal, "the request was dropped before it was answered"});
+    Error error{ErrorCode::Overloaded, {}};
+    try {
+      error.message =
+          "the server dropped the request before it was answered, for lack of memory or because it "
+          "stops; try again later";
+    } catch (const std::bad_alloc&) {  // then without words
+    }
+    try {
+      (*this)(std::move(error));
+    } catch (...) {  // what the callback owned has fired in turn, as it was destroyed
+    }
   }
   Callback callback_;
 };

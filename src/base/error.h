@@ -27,4 +27,9 @@ NESO_ERROR_CONSTRUCTOR(internal_error, ErrorCode::Internal)
 
 #undef NESO_ERROR_CONSTRUCTOR
 
+// What a request is told when an allocation for it failed.
+inline Error out_of_memory() {
+  return overloaded("the server has no memory left for this request; try again later");
+}
+
 }  // namespace neso

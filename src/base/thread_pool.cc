@@ -3,12 +3,12 @@
 
 #include <pthread.h>
 
-#include <exception>
 #include <string>
 #include <system_error>
+#include <utility>
 
+#include "base/contain.h"
 #include "base/error.h"
-#include "base/log.h"
 
 namespace neso {
 
@@ -56,13 +56,8 @@ void ThreadPool::work() {
       task = std::move(queue_.front());
       queue_.pop_front();
     }
-    try {
-      task();
-    } catch (const std::exception& error) {
-      log_error("a task threw: {}", error.what());
-    } catch (...) {
-      log_error("a task threw something that is no std::exception");
-    }
+    // What the task owns goes with it, and is answered for if it failed.
+    contain("a task", [&task] { std::exchange(task, nullptr)(); });
   }
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kMaxPort = 65535;
 constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxMemoryMb = int64_t{1} << 40;
 
 OptionSection server_section(ServerOptions& o) {
   return {"Server",
@@ -232,7 +233,11 @@ OptionSection neso_section(ServerOptions& o) {
             "answers 503, so that load balancers look elsewhere before its ports close; 5 suits "
             "Kubernetes."},
            {"onnxruntime-library", path_value(o.onnx_runtime_library),
-            "ONNX Runtime's shared library, libonnxruntime.so.1; searched for when not given."}}};
+            "ONNX Runtime's shared library, libonnxruntime.so.1; searched for when not given."},
+           {"memory-budget-mb", integer_value(o.memory_budget_mb, 0, kMaxMemoryMb),
+            "Memory in MiB that models and the requests in flight may hold together: a model that "
+            "does not fit is not loaded, a request that does not fit is answered with 503. 0 is 80 "
+            "% of the smallest of the machine's memory, the container's limit and ulimit -v."}}};
 }
 
 }  // namespace

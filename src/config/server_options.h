@@ -56,6 +56,7 @@ struct ServerOptions {
   int64_t default_max_batch_size = 4;  // onnxruntime's default-max-batch-size out of backend_config
 
   std::filesystem::path onnx_runtime_library;  // empty: searched for
+  size_t memory_budget_mb = 0;                 // MiB; 0: 80 % of what the system allows
 
   // For standard error at the start: deprecated options, in Triton's words.
   std::vector<std::string> warnings;

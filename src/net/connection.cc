@@ -2,7 +2,6 @@
 #include "net/connection.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
@@ -13,14 +12,19 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/contain.h"
+#include "base/error.h"
 #include "base/log.h"
+#include "base/memory_budget.h"
 #include "net/io_thread.h"
+#include "net/own_answer.h"
 #include "net/read_deadline.h"
 #include "net/request_parser.h"
 #include "net/response_queue.h"
@@ -37,11 +41,11 @@ constexpr Steady::time_point kNever = ReadDeadline::kNever;
 
 // Requests of one connection that may wait for their answers; the next one is left in the socket.
 constexpr size_t kMaxPipelined = 16;
+// A body up to this size is not counted against the memory budget, so that small requests cost no
+// counting.
+constexpr size_t kUncountedBytes = 16 * 1024;
 // An input buffer that grew beyond this for one long head is given back.
 constexpr size_t kKeptInputBytes = 4 * 1024;
-
-// To a method that no resource has.
-constexpr std::string_view kAllowed = "GET, POST";
 
 bool is_not_ready(error_code error) {
   return error == asio::error::would_block || error == asio::error::try_again;
@@ -54,18 +58,6 @@ RequestLimits request_limits(const HttpServerOptions& options) {
           options.body_limit_hint};
 }
 
-// Marks the connection whose handler runs, also when the handler throws.
-class Dispatching {
- public:
-  Dispatching(IoThread& thread, Connection* connection) : thread_(thread) {
-    thread_.dispatching() = connection;
-  }
-  ~Dispatching() { thread_.dispatching() = nullptr; }
-
- private:
-  IoThread& thread_;
-};
-
 class SocketConnection final : public Connection,
                                public std::enable_shared_from_this<SocketConnection> {
  public:
@@ -76,6 +68,8 @@ class SocketConnection final : public Connection,
         socket_(thread.context(), tcp::v4(), socket.descriptor()),  // the family is never asked for
         timer_(thread.context()),
         parser_(request_limits(server.options)),
+        body_memory_(server.options.memory, MemoryUse::Request),
+        answers_memory_(server.options.memory, MemoryUse::Request),
         read_deadline_(server.options) {
     error_code ignored;
     socket_.non_blocking(true, ignored);
@@ -88,13 +82,11 @@ class SocketConnection final : public Connection,
     proceed();
   }
 
-  void answer(uint64_t number, Result<HttpResponse> response) override {
+  void answer(uint64_t number, Result<HttpResponse> response) noexcept override {
     if (closed_) return;
-    if (response) {
-      answers_.answer(number, *std::move(response));
-    } else {
-      answers_.answer(number, own_answer({500, response.error().message}));
-    }
+    answers_.answer(
+        number, response ? *std::move(response) : own_answer(server_.options, response.error()));
+    answers_memory_.set(answers_.answer_bytes());
     if (thread_.dispatching() != this) proceed();  // else the dispatching proceed() goes on
   }
 
@@ -104,13 +96,14 @@ class SocketConnection final : public Connection,
   }
 
  private:
-  void proceed(std::string_view fresh = {});
+  void proceed(std::string_view fresh = {}) noexcept;
   void advance(std::string_view fresh);
   void take_input(std::string_view fresh);
   size_t parse(std::string_view bytes);
+  bool has_room();
   void dispatch(ParsedRequest parsed);
   void refuse(const Refusal& refusal);
-  HttpResponse own_answer(const Refusal& refusal);
+  void answer_last(HttpResponse response) noexcept;
   bool flush();
   void finish();
   void close();
@@ -159,6 +152,8 @@ class SocketConnection final : public Connection,
   asio::steady_timer timer_;
   RequestParser parser_;
   ResponseQueue answers_;
+  MemoryShare body_memory_;  // of the body that is being received
+  MemoryShare answers_memory_;
   // Received, not yet consumed: part of a head or chunk line, or requests beyond kMaxPipelined.
   std::string input_;
   std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
@@ -185,12 +180,16 @@ class SocketConnection final : public Connection,
 
 // Does whatever can be done now, `fresh` bytes included, then waits for what is missing. Every
 // event ends here, and nothing that goes wrong in one connection may reach another.
-void SocketConnection::proceed(std::string_view fresh) {
+void SocketConnection::proceed(std::string_view fresh) noexcept {
   if (closed_) return;
   try {
-    advance(fresh);
+    try {
+      advance(fresh);
+    } catch (const std::bad_alloc&) {  // while it wrote: what was ready still is
+      advance({});
+    }
   } catch (const std::exception& exception) {
-    log_error("closing the connection of {}: {}", peer_, exception.what());
+    report_contained("a connection, now closed,", exception.what());
     close();
   }
 }
@@ -199,8 +198,12 @@ void SocketConnection::advance(std::string_view fresh) {
   if (!lingering_) {
     for (;;) {
       const size_t before = dispatched_;
-      take_input(std::exchange(fresh, {}));
-      if (!flush()) return;
+      try {
+        take_input(std::exchange(fresh, {}));
+      } catch (const std::bad_alloc&) {  // some of the input is lost
+        answer_last(out_of_memory_answer(server_.options));
+      }
+      if (closed_ || !flush()) return;
       if (dispatched_ == before) break;
     }
     const bool finished = answers_.empty() && (answers_.closing() || end_of_input_);
@@ -241,6 +244,7 @@ size_t SocketConnection::parse(std::string_view bytes) {
     size_t consumed = 0;
     const auto progress = parser_.feed(bytes.substr(used), consumed);
     used += consumed;
+    if (progress != RequestParser::Progress::Refused && !has_room()) break;
     if (progress == RequestParser::Progress::Complete) {
       dispatch(parser_.take());
       continue;
@@ -252,6 +256,18 @@ size_t SocketConnection::parse(std::string_view bytes) {
   return used;
 }
 
+// Takes what the body has grown by of the server's memory; refuses the request when there is none
+// left.
+bool SocketConnection::has_room() {
+  const size_t bytes = parser_.body_memory();
+  if (bytes <= kUncountedBytes || body_memory_.resize(bytes)) return true;
+  const Error error = server_.options.memory->request_refusal(bytes);
+  parser_.drop_body();
+  body_memory_.set(0);
+  refuse({error.code == ErrorCode::TooLarge ? 413 : 503, error.message});
+  return false;
+}
+
 void SocketConnection::dispatch(ParsedRequest parsed) {
   const uint64_t number =
       answers_.expect({parsed.request.method == "HEAD", parsed.keep_alive, parsed.http_1_0},
@@ -259,35 +275,35 @@ void SocketConnection::dispatch(ParsedRequest parsed) {
   ++dispatched_;
   last_request_read_ = !parsed.keep_alive;
   server_.activity.request_begun();
-  parsed.request.peer = peer_;
-  parsed.request.gone = gone_;
-  Respond respond([answers = thread_.answers(), self = weak_from_this(),
-                   number](Result<HttpResponse> response) {
-    answers->push(self, number, std::move(response));
-  });
-  const Dispatching dispatching(thread_, this);
-  server_.handler(std::move(parsed.request), std::move(respond));
+  try {
+    parsed.request.peer = peer_;
+    parsed.request.gone = gone_;
+    if (body_memory_.bytes() > 0) {
+      parsed.request.memory = std::make_shared<const MemoryShare>(std::move(body_memory_));
+    }
+    Respond respond = thread_.answers()->respond_to(weak_from_this(), number);
+    const Dispatching dispatching(thread_, this);
+    server_.handler(std::move(parsed.request), std::move(respond));
+  } catch (const std::bad_alloc&) {  // unless the respond that was dropped has answered
+    answers_.answer(number, out_of_memory_answer(server_.options));
+  }
 }
 
 void SocketConnection::refuse(const Refusal& refusal) {
-  refused_ = true;
+  answer_last(own_answer(server_.options, refusal));
   server_.refusals.note(server_.options.name, peer_, refusal);
-  server_.activity.request_begun();
-  const uint64_t number = answers_.expect({.keep_alive = false}, 0);
-  answers_.answer(number, own_answer(refusal));
 }
 
-HttpResponse SocketConnection::own_answer(const Refusal& refusal) {
-  HttpResponse response;
-  response.status = refusal.status;
-  if (refusal.status == 405) response.headers.emplace_back("Allow", kAllowed);
-  if (server_.options.error_body) {
-    response.body = server_.options.error_body(refusal.status, refusal.sentence);
-  } else {
-    response.content_type = "text/plain";
-    response.body = refusal.sentence + "\n";
+// Reads no further requests.
+void SocketConnection::answer_last(HttpResponse response) noexcept {
+  if (std::exchange(refused_, true)) return;
+  try {
+    const uint64_t number = answers_.expect({.keep_alive = false}, 0);
+    server_.activity.request_begun();
+    answers_.answer(number, std::move(response));
+  } catch (const std::bad_alloc&) {
+    close();
   }
-  return response;
 }
 
 // Writes what is ready. False when the connection is closed.
@@ -305,12 +321,13 @@ bool SocketConnection::flush() {
     error_code error;
     const size_t bytes = socket_.write_some(buffers_, error);
     server_.activity.requests_ended(answers_.written(bytes));
+    answers_memory_.set(answers_.answer_bytes());
     progressed = progressed || bytes > 0;
     if (is_not_ready(error)) {
       if (progressed || write_deadline_ == kNever)
         write_deadline_ = Steady::now() + server_.options.write_timeout;
-      waiting_for_output_ = true;
       socket_.async_wait(tcp::socket::wait_write, handler<&SocketConnection::on_writable>());
+      waiting_for_output_ = true;
       return true;
     }
     if (error) {
@@ -350,8 +367,8 @@ void SocketConnection::close() {
 
 void SocketConnection::wait_for_input() {
   if (waiting_for_input_) return;
-  waiting_for_input_ = true;
   socket_.async_wait(tcp::socket::wait_read, handler<&SocketConnection::on_readable>());
+  waiting_for_input_ = true;
 }
 
 void SocketConnection::on_readable(error_code error) {
@@ -402,8 +419,8 @@ void SocketConnection::on_writable(error_code error) {
 // knows nothing.)
 void SocketConnection::wait_for_socket_error() {
   if (waiting_for_error_ || waiting_for_input_) return;
-  waiting_for_error_ = true;
   socket_.async_wait(tcp::socket::wait_error, handler<&SocketConnection::on_socket_error>());
+  waiting_for_error_ = true;
 }
 
 void SocketConnection::on_socket_error(error_code) {
@@ -455,10 +472,6 @@ void SocketConnection::on_timer(error_code error) {
 }
 
 }  // namespace
-
-AcceptedSocket::~AcceptedSocket() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
 
 void open_connection(ServerState& server, IoThread& thread, AcceptedSocket socket,
                      const Refusal& refusal) {

@@ -35,8 +35,8 @@ struct ServerState {
 class Connection {
  public:
   virtual ~Connection() = default;
-  // The answer to the request of that number; late ones are ignored.
-  virtual void answer(uint64_t number, Result<HttpResponse> response) = 0;
+  // The answer to the request of that number; late ones are ignored. Does not throw.
+  virtual void answer(uint64_t number, Result<HttpResponse> response) noexcept = 0;
   // The server drains, or closes what is idle: look again.
   virtual void drain() = 0;
 };
@@ -53,7 +53,8 @@ class AcceptedSocket {
 
   int descriptor() const { return descriptor_; }
   const std::string& peer() const { return peer_; }  // "127.0.0.1:4711"
-  void release() { descriptor_ = -1; }               // another owner closes it
+  void set_peer(std::string peer) { peer_ = std::move(peer); }
+  void release() { descriptor_ = -1; }  // another owner closes it
 
  private:
   int descriptor_;

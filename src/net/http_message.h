@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/completion.h"
+#include "base/memory_budget.h"
 
 namespace neso::net {
 
@@ -27,6 +28,8 @@ struct HttpRequest {
   std::string peer;    // "127.0.0.1:4711"
   // Set when the client is gone; work for it may be dropped. Any thread.
   std::shared_ptr<const std::atomic<bool>> gone;
+  // The body's share of the server's memory, given back with the last copy; null without a budget.
+  std::shared_ptr<const MemoryShare> memory = {};
 
   // The first header of that name, case ignored.
   std::optional<std::string_view> header(std::string_view name) const;
@@ -40,7 +43,7 @@ struct HttpResponse {
   std::string body;
 };
 
-// Answers one request, from any thread, once. Destroyed unanswered: the client gets a 500.
+// Answers one request, from any thread, once. Destroyed unanswered: the client gets a 503.
 using Respond = Completion<HttpResponse>;
 
 // Called on an I/O thread for each complete request; must return at once and may keep both

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <future>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -70,10 +71,17 @@ void SocketServer::take(AcceptedSocket socket) {
                          [](const auto& a, const auto& b) { return a->load() < b->load(); });
   activity.connection_opened();
   ++thread.load();
-  auto shared = std::make_shared<AcceptedSocket>(std::move(socket));  // tasks are copyable
-  thread.post([this, &thread, shared = std::move(shared), refusal = std::move(refusal)] {
-    open_connection(state_, thread, std::move(*shared), refusal);
-  });
+  try {
+    auto shared = std::make_shared<AcceptedSocket>(std::move(socket));  // tasks are copyable
+    thread.post([this, &thread, shared = std::move(shared), refusal = std::move(refusal)] {
+      open_connection(state_, thread, std::move(*shared), refusal);
+    });
+  } catch (const std::bad_alloc&) {  // the socket is closed with its last owner
+    --thread.load();
+    activity.serving_ended();
+    activity.connection_closed();
+    throw;
+  }
 }
 
 void SocketServer::stop_accepting() {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/memory_budget.h"
 #include "base/result.h"
 #include "net/http_message.h"
 
@@ -38,6 +39,9 @@ struct HttpServerOptions {
   std::chrono::milliseconds linger_timeout{5'000};
   // For heads that are awaited when stop_accepting() comes.
   std::chrono::milliseconds drain_grace{500};
+  // What bodies and answers count against; a body for which it has no room is refused with 503.
+  // Outlives the server; null: no limit.
+  MemoryBudget* memory = nullptr;
   // Ends the sentence of a 413.
   std::string body_limit_hint = "Use --http-max-input-size to increase the limit.";
   // Ends the sentence about a port that is taken, or not ours to take: "choose another with ...".

@@ -244,5 +244,78 @@ TEST_F(Refusals, WithoutAnErrorBodyTheSentenceIsPlainText) {
   EXPECT_EQ(answer->body, "This HTTP version is not supported. Use HTTP/1.1.\n");
 }
 
+std::string body_request(size_t bytes) {
+  return "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n" +
+         std::string(bytes, 'x');
+}
+
+class MemoryRefusals : public Refusals {
+ protected:
+  static constexpr size_t kBudget = 2'000'000;
+  void SetUp() override {
+    options_.memory = &memory_;
+    options_.threads = 1;
+  }
+  MemoryBudget memory_{kBudget};
+  HttpServerOptions options_ = test_options();
+};
+
+TEST_F(MemoryRefusals, ABodyThatFindsNoMemoryGets503AndIsNotKept) {
+  HeldRequests held;
+  server_ = start_server(options_, held.handler());
+  TestClient first(server_->port());
+  ASSERT_TRUE(first.send(body_request(700'000)));
+  HeldRequest one = held.next();
+  ASSERT_TRUE(one.respond);
+  EXPECT_GE(memory_.held_by_requests(), 700'000U);
+  MemoryShare others(&memory_, MemoryUse::Model);
+  others.set(memory_.free() - 300'000);
+
+  TestClient second(server_->port());
+  const auto refused = second.ask(body_request(600'000));
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 503);
+  EXPECT_TRUE(refused->has("\r\nRetry-After: 1\r\n"));
+  EXPECT_TRUE(refused->has("\r\nConnection: close\r\n"));
+  EXPECT_THAT(refused->body, HasSubstr("try again later"));
+  EXPECT_TRUE(
+      eventually([&] { return memory_.held_by_requests() == one.request.memory->bytes(); }));
+
+  TestClient third(server_->port());
+  ASSERT_TRUE(third.send(body_request(100'000)));
+  HeldRequest three = held.next();
+  three.respond(text_answer("third"));
+  EXPECT_EQ(third.answer()->body, "third");
+  one.respond(text_answer("first"));
+  EXPECT_EQ(first.answer()->body, "first");
+  one.request = {};
+  three.request = {};
+  EXPECT_TRUE(eventually([&] { return memory_.held_by_requests() == 0; }));
+}
+
+TEST_F(MemoryRefusals, ABodyThatCanNeverFitGets413) {
+  start(options_);
+  TestClient client(server_->port());
+  const auto refused = client.ask(body_request(2 * kBudget));
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 413);
+  EXPECT_THAT(refused->body, HasSubstr("--memory-budget-mb"));
+  EXPECT_EQ(handled_, 0);
+}
+
+TEST_F(MemoryRefusals, AnAnswerCountsUntilItsClientHasTakenIt) {
+  server_ = start_server(options_, [](HttpRequest, Respond respond) {
+    respond(text_answer(std::string(20'000'000, 'y')));
+  });
+  TestClient slow(server_->port(), 4096);
+  ASSERT_TRUE(slow.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  ASSERT_TRUE(eventually([&] { return memory_.held_by_requests() > 0; }));
+  EXPECT_EQ(memory_.held_by_requests(), 20'000'000U);
+  TestClient other(server_->port());
+  EXPECT_EQ(other.ask(body_request(100'000))->status, 503);
+  slow.close();
+  EXPECT_TRUE(eventually([&] { return memory_.held_by_requests() == 0; }));
+}
+
 }  // namespace
 }  // namespace neso::net

@@ -178,16 +178,16 @@ TEST(HttpServer, BoundsTheUnansweredRequestsOfAConnection) {
   EXPECT_LE(most, 17u);  // 16, and one that is written but not yet counted down
 }
 
-TEST(HttpServer, DroppedAndFailedRequestsGet500AndTheConnectionStays) {
+TEST(HttpServer, DroppedRequestsGet503FailedOnes500AndTheConnectionStays) {
   const auto server = start_server(test_options(), [](HttpRequest request, Respond respond) {
     if (request.path == "/error") respond(Error{ErrorCode::Internal, "it broke"});
   });
   TestClient client(server->port());
   const auto dropped = client.ask("GET /drop HTTP/1.1\r\nHost: h\r\n\r\n");
   ASSERT_TRUE(dropped);
-  EXPECT_EQ(dropped->status, 500);
-  EXPECT_EQ(dropped->body,
-            "{\"status\":500,\"error\":\"the request was dropped before it was answered\"}");
+  EXPECT_EQ(dropped->status, 503);
+  EXPECT_THAT(dropped->head, HasSubstr("\r\nRetry-After: 1\r\n"));
+  EXPECT_THAT(dropped->body, HasSubstr("dropped the request before it was answered"));
   const auto failed = client.ask("GET /error HTTP/1.1\r\nHost: h\r\n\r\n");
   ASSERT_TRUE(failed);
   EXPECT_EQ(failed->body, "{\"status\":500,\"error\":\"it broke\"}");

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <exception>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -19,24 +20,45 @@ namespace {
 thread_local IoThread* current_thread = nullptr;
 }  // namespace
 
-void AnswerQueue::push(std::weak_ptr<Connection> connection, uint64_t number,
-                       Result<HttpResponse> response) {
+Respond AnswerQueue::respond_to(std::weak_ptr<Connection> connection, uint64_t number) {
+  const auto answer = std::make_shared<Answers>();
+  answer->emplace_back(std::move(connection), number);
+  return Respond([self = shared_from_this(), answer](Result<HttpResponse> response) {
+    answer->front().response = std::move(response);
+    self->push(*answer);
+  });
+}
+
+void AnswerQueue::push(Answers& answer) noexcept {
   // Answered inside the handler: no lock, no wake-up. Only on its own thread may a connection be
   // locked, since the last owner destroys it. (A later thread at the address of a dead owner finds
   // the connection expired.)
   if (IoThread::current() == owner_) {
-    const std::shared_ptr<Connection> alive = connection.lock();
+    const std::shared_ptr<Connection> alive = answer.front().connection.lock();
     if (!alive) return;
-    if (owner_->dispatching() == alive.get()) return alive->answer(number, std::move(response));
+    if (owner_->dispatching() == alive.get()) {
+      return alive->answer(answer.front().number, std::move(answer.front().response));
+    }
   }
   MutexLock lock(mutex_);
   if (closed_) return;
-  waiting_.push_back({std::move(connection), number, std::move(response)});
-  if (waiting_.size() == 1) owner_->post([self = shared_from_this()] { self->deliver(); });
+  waiting_.splice(waiting_.end(), answer);
+  if (waiting_.size() == 1) wake();
+}
+
+// Twice, because a moment without memory must not leave a client without its answer for ever; a
+// lasting one ends the process (explain_termination).
+void AnswerQueue::wake() noexcept {
+  const auto post = [this] { owner_->post([self = shared_from_this()] { self->deliver(); }); };
+  try {
+    post();
+  } catch (const std::bad_alloc&) {
+    post();
+  }
 }
 
 void AnswerQueue::deliver() {
-  std::vector<Answer> answers;
+  Answers answers;
   {
     MutexLock lock(mutex_);
     answers.swap(waiting_);
@@ -49,7 +71,7 @@ void AnswerQueue::deliver() {
 }
 
 void AnswerQueue::close() {
-  std::vector<Answer> dropped;
+  Answers dropped;
   MutexLock lock(mutex_);
   closed_ = true;
   dropped.swap(waiting_);

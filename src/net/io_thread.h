@@ -7,12 +7,12 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <span>
 #include <string>
 #include <thread>
 #include <unordered_set>
-#include <vector>
 
 #include "base/result.h"
 #include "base/thread_annotations.h"
@@ -32,23 +32,29 @@ class IoThread;
 class AnswerQueue : public std::enable_shared_from_this<AnswerQueue> {
  public:
   explicit AnswerQueue(IoThread& thread) : owner_(&thread) {}
-  // Any thread.
-  void push(std::weak_ptr<Connection> connection, uint64_t number, Result<HttpResponse> response)
-      EXCLUDES(mutex_);
+  // For the request of that number. Any thread may use it, and all memory that it needs is taken
+  // here: answering does not fail.
+  Respond respond_to(std::weak_ptr<Connection> connection, uint64_t number);
   void close() EXCLUDES(mutex_);
 
  private:
   struct Answer {
-    std::weak_ptr<Connection> connection;
-    uint64_t number;
+    Answer(std::weak_ptr<Connection> to, uint64_t of)
+        : connection(std::move(to)), number(of), response(HttpResponse{}) {}
+    const std::weak_ptr<Connection> connection;
+    const uint64_t number;
     Result<HttpResponse> response;
   };
+  using Answers = std::list<Answer>;
+  // One filled answer, which is taken out of the list.
+  void push(Answers& answer) noexcept EXCLUDES(mutex_);
+  void wake() noexcept;
   void deliver() EXCLUDES(mutex_);
 
   IoThread* const owner_;  // only to be followed while not closed, or on that very thread
   Mutex mutex_;
   bool closed_ GUARDED_BY(mutex_) = false;
-  std::vector<Answer> waiting_ GUARDED_BY(mutex_);
+  Answers waiting_ GUARDED_BY(mutex_);
 };
 
 class IoThread {
@@ -90,6 +96,18 @@ class IoThread {
   // Destroyed first: connections die with it, and leave what is above.
   std::unique_ptr<boost::asio::io_context> context_;
   std::thread thread_;
+};
+
+// Marks the connection whose handler runs, also when the handler throws.
+class Dispatching {
+ public:
+  Dispatching(IoThread& thread, Connection* connection) : thread_(thread) {
+    thread_.dispatching() = connection;
+  }
+  ~Dispatching() { thread_.dispatching() = nullptr; }
+
+ private:
+  IoThread& thread_;
 };
 
 }  // namespace neso::net

@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/contain.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "net/port_owner.h"
@@ -140,7 +142,11 @@ SocketListener::Accepted SocketListener::accept_one() {
   const int descriptor =
       ::accept4(acceptor_.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor >= 0) {
-    on_socket_(AcceptedSocket(descriptor, text_of(peer)));
+    contain("accepting a connection", [&] {
+      AcceptedSocket socket(descriptor, {});
+      socket.set_peer(text_of(peer));
+      on_socket_(std::move(socket));
+    });
     return Accepted::Connection;
   }
   switch (errno) {
@@ -207,6 +213,10 @@ void SocketListener::take_no_more_handshakes() {
 }
 
 }  // namespace
+
+AcceptedSocket::~AcceptedSocket() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
 
 Result<std::unique_ptr<Listener>> Listener::open(const HttpServerOptions& options, IoThread& thread,
                                                  OnSocket on_socket) {

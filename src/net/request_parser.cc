@@ -321,4 +321,12 @@ bool RequestParser::in_body() const {
   return state_->in_body;
 }
 
+size_t RequestParser::body_memory() const {
+  return state_->head->parsed.request.body.capacity();
+}
+
+void RequestParser::drop_body() {
+  std::string().swap(state_->head->parsed.request.body);
+}
+
 }  // namespace neso::net

@@ -52,6 +52,10 @@ class RequestParser {
 
   // The head is complete, the body is not.
   bool in_body() const;
+  // Memory of the body so far, also of one that is complete and not taken.
+  size_t body_memory() const;
+  // Gives that memory back; nothing more is read from this connection.
+  void drop_body();
 
  private:
   struct State;

@@ -126,6 +126,7 @@ void ResponseQueue::answer(uint64_t number, HttpResponse response) {
   if (place.answered) return;
   place.answered = true;
   place.response = std::move(response);
+  answer_bytes_ += place.response.body.size();
 }
 
 void ResponseQueue::gather(bool close_after_last, std::vector<std::string_view>& views) {
@@ -142,8 +143,10 @@ void ResponseQueue::gather(bool close_after_last, std::vector<std::string_view>&
     if (place.head.empty()) {
       if (close_after_last && i + 1 == places_.size()) place.framing.keep_alive = false;
       place.head = response_head(place.response, place.framing);
-      if (place.framing.head_request || is_bodiless(place.response.status))
-        place.response.body.clear();
+      if (place.framing.head_request || is_bodiless(place.response.status)) {
+        answer_bytes_ -= place.response.body.size();
+        std::string().swap(place.response.body);
+      }
       closing_ = closing_ || !place.framing.keep_alive;
     }
     add(place.head);
@@ -166,6 +169,7 @@ size_t ResponseQueue::written(size_t bytes) {
     front_written_ -= size;
     if (place.is_request) ++answered;
     request_bytes_ -= place.request_bytes;
+    answer_bytes_ -= place.response.body.size();
     places_.pop_front();
     ++first_number_;
   }

@@ -56,6 +56,8 @@ class ResponseQueue {
   size_t requests() const { return requests_; }
   // The sizes of their bodies, together.
   size_t request_bytes() const { return request_bytes_; }
+  // The sizes of the answers' bodies that are not fully written, together.
+  size_t answer_bytes() const { return answer_bytes_; }
   // An answer that closes the connection was gathered: no request behind it is served.
   bool closing() const { return closing_; }
 
@@ -74,6 +76,7 @@ class ResponseQueue {
   size_t front_written_ = 0;   // bytes of places_.front()
   size_t requests_ = 0;
   size_t request_bytes_ = 0;
+  size_t answer_bytes_ = 0;
   bool closing_ = false;
 };
 

@@ -48,6 +48,13 @@ class TestClient {
   }
   TestClient(TestClient&& other) noexcept
       : socket_(std::exchange(other.socket_, -1)), received_(std::move(other.received_)) {}
+  TestClient& operator=(TestClient&& other) noexcept {
+    close();
+    socket_ = std::exchange(other.socket_, -1);
+    received_ = std::move(other.received_);
+    ended_ = false;
+    return *this;
+  }
   ~TestClient() { close(); }
 
   bool connected() const { return socket_ >= 0; }

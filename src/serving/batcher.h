@@ -34,6 +34,7 @@ class Batcher {
  public:
   explicit Batcher(const BatchLimits& limits) : limits_(limits) {}
 
+  // Without memory it throws and nothing changes.
   void push(QueuedItem item);
 
   struct Taken {
@@ -41,7 +42,7 @@ class Batcher {
     std::vector<uint64_t> expired;  // whose deadline is not after `now`, most overdue first
   };
   // Removes and answers the next batch: the oldest item, whatever it costs, and those behind it in
-  // its group for as long as they fit.
+  // its group for as long as they fit. Without memory it throws and nothing changes.
   Taken take(int64_t now_ns);
 
   // Removes one waiting item; false when it does not wait (any more).
@@ -53,6 +54,10 @@ class Batcher {
  private:
   using Waiting = std::map<uint64_t, QueuedItem>;
   void remove(Waiting::iterator item);
+  // The first of a group that fit together, of those that wait.
+  template <typename Waits>
+  void choose(const std::set<uint64_t>& group, const Waits& waits,
+              std::vector<uint64_t>& batch) const;
 
   const BatchLimits limits_;
   Waiting waiting_;                                   // by id, so by arrival

@@ -2,6 +2,7 @@
 #include "serving/execute.h"
 
 #include <exception>
+#include <new>
 
 #include "base/error.h"
 #include "engine/pooling.h"
@@ -85,6 +86,9 @@ Result<Results> call(Engine& engine, const PoolingSpec& pooling, std::span<const
       return execute_sequences(engine, pooling, jobs, clock, executed.execution);
     }
     return execute_tensors(engine, jobs, clock, executed.execution);
+  } catch (const std::bad_alloc&) {
+    executed.engine_threw = true;
+    return out_of_memory();
   } catch (const std::exception& e) {
     executed.engine_threw = true;
     return internal_error("the engine failed: {}", e.what());

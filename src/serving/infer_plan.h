@@ -51,6 +51,7 @@ struct EncoderModel {
   bool graph_joins_requests = false;
   std::optional<TextInput> text;
 };
-Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request);
+Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request,
+                               const RequestLife& life);
 
 }  // namespace neso

@@ -24,7 +24,8 @@ struct Rows {
 };
 
 // The input `text`: [texts] or [texts, 1].
-Result<Rows> rows_of_texts(const EncoderModel& model, const InferRequest& request) {
+Result<Rows> rows_of_texts(const EncoderModel& model, const InferRequest& request,
+                           const RequestLife& life) {
   const RequestRules& rules = model.signature.rules;
   const NamedTensor& input = request.inputs.front();
   if (input.tensor.dtype() != DType::Bytes) {
@@ -47,7 +48,8 @@ Result<Rows> rows_of_texts(const EncoderModel& model, const InferRequest& reques
   Rows rows;
   std::vector<SequenceWork> sequences;
   for (size_t row = 0; row < texts.size(); ++row) {
-    auto prepared = model.text->prepare(prompt, texts[row], true);
+    auto prepared = model.text->prepare(prompt, texts[row], true, life);
+    if (!prepared && ends_request(prepared.error())) return std::move(prepared).error();
     if (!prepared) return prepared.error().with_context(fmt::format("row {} of input 'text'", row));
     rows.truncated += prepared->truncated ? 1 : 0;
     sequences.push_back(std::move(prepared->sequence));
@@ -68,10 +70,11 @@ Result<> check_has_ids(const EncoderModel& model, const InferRequest& request) {
   return {};
 }
 
-Result<Rows> read_rows(const EncoderModel& model, const InferRequest& request) {
+Result<Rows> read_rows(const EncoderModel& model, const InferRequest& request,
+                       const RequestLife& life) {
   const bool has_text = find(request, kTextInput) != nullptr;
   if (model.signature.takes_text && has_text) {
-    if (request.inputs.size() == 1) return rows_of_texts(model, request);
+    if (request.inputs.size() == 1) return rows_of_texts(model, request, life);
     return invalid_argument(
         "{}input 'text' stands alone: the model's tokenizer makes the ids, so send either texts or "
         "ids",
@@ -190,13 +193,14 @@ std::vector<std::vector<size_t>> places_of(const TokenRows& rows) {
 
 }  // namespace
 
-Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request) {
+Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request,
+                               const RequestLife& life) {
   NESO_TRY_VOID(check_duplicates(request));
   if (request.outputs.empty() && find(request, kTextInput) != nullptr) {
     request.outputs = model.signature.text_outputs;
   }
   NESO_TRY(const auto wanted, check_outputs(model.signature.rules, request));
-  NESO_TRY(Rows rows, read_rows(model, request));
+  NESO_TRY(Rows rows, read_rows(model, request, life));
 
   InferPlan plan;
   plan.rows = rows.tokens.sequences.size();

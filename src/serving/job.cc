@@ -22,10 +22,24 @@ struct Join {
   std::function<void(std::vector<Result<JobOutput>>)> finish;
 };
 
+// Places that the sequence takes: on an engine that pads, its tokens stand in their positions'
+// columns.
+size_t sequence_length(const SequenceWork& work, bool pads) {
+  if (!pads || work.positions.empty()) return work.ids.size();
+  const int32_t last = std::max(0, std::ranges::max(work.positions));
+  return std::max(work.ids.size(), static_cast<size_t>(last) + 1);
+}
+
 std::string sequence_group(const SequenceWork& work, bool pads) {
   // A batch of one power of two wastes less than half of its places on padding.
-  const size_t length_class = pads ? std::bit_width(work.ids.size()) : 0;
+  const size_t length_class = pads ? std::bit_width(sequence_length(work, pads)) : 0;
   return fmt::format("{}{}", work.token_states ? "states" : "vector", length_class);
+}
+
+size_t input_bytes(const TensorWork& work) {
+  size_t bytes = 0;
+  for (const NamedTensor& input : work.inputs) bytes += input.tensor.bytes().size();
+  return bytes;
 }
 
 std::string tensor_group(const TensorWork& work) {
@@ -44,13 +58,19 @@ std::string tensor_group(const TensorWork& work) {
 
 }  // namespace
 
-size_t job_cost(const JobWork& work) {
+size_t job_cost(const JobWork& work, bool pads) {
   if (const auto* sequence = std::get_if<SequenceWork>(&work))
-    return std::max<size_t>(1, sequence->ids.size());
-  size_t bytes = 0;
-  for (const NamedTensor& input : std::get<TensorWork>(work).inputs)
-    bytes += input.tensor.bytes().size();
-  return std::max<size_t>(1, bytes / sizeof(int64_t));
+    return std::max<size_t>(1, sequence_length(*sequence, pads));
+  return std::max<size_t>(1, input_bytes(std::get<TensorWork>(work)) / sizeof(int64_t));
+}
+
+uint64_t job_memory(const JobWork& work, size_t hidden) {
+  const auto* sequence = std::get_if<SequenceWork>(&work);
+  if (sequence == nullptr) return input_bytes(std::get<TensorWork>(work));
+  const size_t vectors = sequence->token_states ? sequence->ids.size() : 1;
+  const size_t numbers =
+      sequence->ids.size() + sequence->type_ids.size() + sequence->positions.size();
+  return numbers * sizeof(int32_t) + vectors * hidden * sizeof(float);
 }
 
 size_t job_rows(const JobWork& work) {

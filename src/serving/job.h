@@ -50,9 +50,13 @@ struct Job {
   Completion<JobOutput> done = {};
 };
 
-// Tokens, or for tensors their bytes in units of one INT64 id.
-size_t job_cost(const JobWork& work);
+// Tokens, with those that an engine which `pads` puts into the gaps between positions; for tensors
+// their bytes in units of one INT64 id.
+size_t job_cost(const JobWork& work, bool pads);
 size_t job_rows(const JobWork& work);
+// Bytes that it holds until it is done: its input, and the output of an encoder that many values
+// wide (what a graph answers is not known beforehand).
+uint64_t job_memory(const JobWork& work, size_t hidden);
 // Jobs of the same group can share a batch; empty: none can. `pads`: the engine pads sequences to
 // the longest one, so only those of similar length belong together.
 std::string job_group(const JobWork& work, bool pads);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/completion.h"
+#include "base/memory_budget.h"
 #include "config/model_config.h"
 #include "engine/engine.h"
 #include "serving/infer_plan.h"
@@ -27,6 +28,7 @@ struct ModelParts {
   EngineInfo engine;
   std::variant<TensorModel, EncoderModel> kind;
   std::shared_ptr<StatisticsRecorder> recorder;
+  MemoryShare memory;  // held while the version lives
   std::unique_ptr<Scheduler> scheduler;
 };
 

@@ -41,10 +41,16 @@ void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
   pending->scope = scope;
   pending->done = std::move(done);
 
+  const RequestLife life{.gone = request.gone, .memory = request.memory};
   std::vector<Job> jobs;
+  uint64_t bytes = 0;
   size_t truncated = 0;
   for (const std::string& text : request.texts) {
-    auto prepared = model->text->prepare(*prompt, text, request.truncate);
+    auto prepared = model->text->prepare(*prompt, text, request.truncate, life);
+    if (!prepared && ends_request(prepared.error())) {
+      pending->done(std::move(prepared).error());
+      return;
+    }
     if (!prepared) {
       pending->items.emplace_back(std::move(prepared).error());
       continue;
@@ -57,6 +63,11 @@ void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
                                           .truncated = prepared->truncated});
     jobs.push_back(
         Job{.work = std::move(prepared->sequence), .scope = scope, .gone = request.gone});
+    bytes += job_memory(jobs.back().work, parts_.engine.hidden);
+  }
+  if (auto held = life.hold(bytes); !held) {
+    pending->done(std::move(held).error());
+    return;
   }
   if (truncated > 0) parts_.recorder->add_truncated_texts(truncated);
   auto completions =

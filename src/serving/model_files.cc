@@ -72,7 +72,9 @@ fs::path find_tokenizer(const ModelSource& source, const std::optional<Checkpoin
 }  // namespace
 
 Result<ModelFiles> find_model_files(const ModelSource& source, const ModelConfig& config) {
-  NESO_TRY_VOID(check_folder_access(source.version_folder()));
+  // `neso embed` has a model folder alone.
+  const auto access = check_folder_access(source.version_folder());
+  if (!access && access.error().code != ErrorCode::NotFound) return access.error();
   ModelFiles files;
   NESO_TRY(files.checkpoint, find_checkpoint(source));
   files.tokenizer_json = find_tokenizer(source, files.checkpoint);

@@ -8,6 +8,17 @@
 #include "serving/request_checks.h"
 
 namespace neso {
+namespace {
+
+// The time-out runs from here on: tokenizing counts.
+std::optional<int64_t> deadline(const InferRequest& request, const Clock& clock) {
+  if (request.timeout_us == 0) return std::nullopt;
+  constexpr uint64_t kNever = INT64_MAX / 2;
+  const uint64_t wait_ns = std::min(request.timeout_us, kNever / 1000) * 1000;
+  return clock.now_ns() + static_cast<int64_t>(wait_ns);
+}
+
+}  // namespace
 
 struct Model::PendingInfer {
   std::string id;
@@ -18,8 +29,12 @@ struct Model::PendingInfer {
 
 void Model::infer(InferRequest request, Completion<InferResponse> done) {
   const auto scope = std::make_shared<RequestScope>(parts_.recorder);
+  const RequestLife life{.gone = request.gone,
+                         .deadline_ns = deadline(request, parts_.recorder->clock()),
+                         .memory = request.memory,
+                         .clock = &parts_.recorder->clock()};
   const EncoderModel* text_model = encoder();
-  auto plan = text_model != nullptr ? plan_encoder(*text_model, request)
+  auto plan = text_model != nullptr ? plan_encoder(*text_model, request, life)
                                     : plan_tensors(std::get<TensorModel>(parts_.kind), request);
   if (!plan) {
     done(std::move(plan).error());
@@ -28,6 +43,12 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
   if (plan->truncated_texts > 0) parts_.recorder->add_truncated_texts(plan->truncated_texts);
 
   std::vector<JobWork> works = std::move(plan->works);
+  uint64_t bytes = 0;
+  for (const JobWork& work : works) bytes += job_memory(work, parts_.engine.hidden);
+  if (auto held = life.hold(bytes); !held) {
+    done(std::move(held).error());
+    return;
+  }
   const auto pending = std::make_shared<PendingInfer>(
       PendingInfer{std::move(request.id), std::move(plan).value(), scope, std::move(done)});
   auto completions =
@@ -36,14 +57,11 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
       });
   std::vector<Job> jobs;
   for (size_t i = 0; i < works.size(); ++i) {
-    Job job{.work = std::move(works[i]), .scope = scope, .gone = request.gone};
-    if (request.timeout_us > 0) {
-      constexpr uint64_t kNever = INT64_MAX / 2;
-      const uint64_t wait_ns = std::min(request.timeout_us, kNever / 1000) * 1000;
-      job.deadline_ns = parts_.recorder->clock().now_ns() + static_cast<int64_t>(wait_ns);
-    }
-    job.done = std::move(completions[i]);
-    jobs.push_back(std::move(job));
+    jobs.push_back({.work = std::move(works[i]),
+                    .scope = scope,
+                    .deadline_ns = life.deadline_ns,
+                    .gone = life.gone,
+                    .done = std::move(completions[i])});
   }
   parts_.scheduler->submit(std::move(jobs));
 }

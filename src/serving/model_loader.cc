@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "engine/pooling.h"
 #include "serving/engine_loader.h"
+#include "serving/model_memory.h"
 
 namespace neso {
 namespace {
@@ -40,6 +42,7 @@ struct Loading {
   ModelFiles files;
   OpenedEngine engine;
   ModelConfig config;  // as written, later completed
+  MemoryShare memory;
   std::shared_ptr<const Tokenizer> tokenizer;
   PoolingSpec pooling;
   TokenLimits limits;
@@ -197,9 +200,17 @@ Result<> self_test(Engine& engine, const Loading& loading) {
   return {};
 }
 
+// Takes what the version needs of the server's memory, or refuses it.
+Result<> reserve(Loading& loading, EngineKind kind, size_t engines) {
+  MemoryBudget* budget = loading.options.memory;
+  if (budget == nullptr) return {};
+  return reserve_memory(loading.memory, estimate_memory(loading.files, kind, engines), *budget);
+}
+
 Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, bool encoder,
                                                    std::shared_ptr<StatisticsRecorder> recorder) {
   const size_t count = instance_count(loading.config, loading.engine.kind);
+  NESO_TRY_VOID(reserve(loading, loading.engine.kind, count));
   std::vector<std::unique_ptr<Engine>> engines;
   for (size_t i = 0; i < count; ++i) {
     NESO_TRY(auto engine, loading.engine.make(count));
@@ -237,6 +248,7 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
                                     const Clock& clock) {
   const int64_t start_ns = clock.now_ns();
   Loading loading{.source = source, .options = options, .config = written};
+  loading.memory = MemoryShare(options.memory, MemoryUse::Model);
   NESO_TRY(loading.files, find_model_files(source, written));
   if (loading.files.checkpoint) {
     for (const std::string& warning : loading.files.checkpoint->warnings) {
@@ -244,6 +256,7 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
     }
   }
   NESO_TRY(const EngineChoice choice, choose_engine(written, loading.files.candidates));
+  NESO_TRY_VOID(reserve(loading, choice.kind, 1));
   NESO_TRY(loading.engine,
            open_engine(loading.files, choice.kind, written, options.onnx_runtime_library));
   log_info("model '{}' version {} runs on the {} engine: {}", source.name, source.version,
@@ -268,6 +281,7 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
   log_info("Successfully loaded '{}' version {}: {}", source.name, source.version,
            summary(loading, encoder));
   parts.config = std::move(loading.config);
+  parts.memory = std::move(loading.memory);
   return std::make_shared<Model>(std::move(parts));
 }
 
@@ -278,7 +292,11 @@ Result<std::shared_ptr<Model>> load_model(const ModelSource& source, const Model
                                           const Clock& clock) {
   try {
     return load(source, written, options, metrics, clock);
-  } catch (const std::exception& e) {  // an engine's, or no memory for the weights
+  } catch (const std::bad_alloc&) {
+    return overloaded(
+        "loading failed: the system has no memory left for it; serve fewer or smaller models, or "
+        "give the server more memory");
+  } catch (const std::exception& e) {  // an engine's
     return internal_error("loading failed: {}", e.what());
   }
 }

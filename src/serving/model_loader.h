@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "base/memory_budget.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "config/model_config.h"
@@ -19,6 +20,7 @@ struct LoadOptions {
   bool auto_complete_config = true;
   std::filesystem::path onnx_runtime_library = {};
   int64_t default_max_batch_size = 4;  // of models on ONNX Runtime
+  MemoryBudget* memory = nullptr;      // outlives the model; null: no limit
 };
 
 // Loads one version. `written` is the model's config as its file has it. Errors are what Triton

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/thread_annotations.h"
 #include "base/thread_pool.h"
+#include "serving/load_marks.h"
 #include "serving/model.h"
 #include "serving/model_loader.h"
 #include "serving/repository_scan.h"
@@ -81,6 +82,7 @@ void warn_about_gpus(const ModelConfig& config) {
 struct Load {
   ModelSource source;
   const ModelConfig* config;
+  bool suspect;  // of having ended an earlier process
   VersionEntry result;
 };
 
@@ -104,7 +106,7 @@ void report(const ModelLoads& model) {
 class Loader {
  public:
   Loader(const RepositoryOptions& options, MetricRegistry& metrics, const Clock& clock)
-      : options_(options), metrics_(metrics), clock_(clock) {}
+      : options_(options), metrics_(metrics), clock_(clock), marks_(options.load_marks_folder) {}
 
   // Reads the config and chooses the versions; the loads themselves are not started.
   ModelEntry prepare(const FoundModel& found) {
@@ -132,29 +134,22 @@ class Loader {
     model->missing = versions.size();
     for (const int64_t version : versions) {
       log_info("loading: {}:{}", found.name, version);
-      model->loads.push_back(
-          {.source = {.name = found.name, .version = version, .model_folder = found.folder},
-           .config = &model->config,
-           .result = {}});
+      const ModelSource source{
+          .name = found.name, .version = version, .model_folder = found.folder};
+      model->loads.push_back({.source = source,
+                              .config = &model->config,
+                              .suspect = marks_.suspect(source),
+                              .result = {}});
     }
     return {};
   }
 
-  // Loads what was prepared, on several threads, and puts it into the snapshot.
+  // Loads what was prepared, on several threads, and puts it into the snapshot. What may have ended
+  // an earlier process comes last and one by one, so that at the next start only the culprit is
+  // marked.
   Result<> load_into(Snapshot& snapshot) {
-    if (models_.empty()) return {};
-    {
-      NESO_TRY(const auto pool,
-               ThreadPool::create(std::max<size_t>(1, options_.load_threads), "load"));
-      for (const auto& model : models_) {
-        for (Load& load : model->loads) {
-          pool->post([this, &load, &model = *model] {
-            run(load);
-            if (--model.missing == 0) report(model);
-          });
-        }
-      }
-    }  // waits for all
+    NESO_TRY_VOID(load_all(false, std::max<size_t>(1, options_.load_threads)));
+    NESO_TRY_VOID(load_all(true, 1));
     for (const auto& model : models_) {
       for (Load& load : model->loads) {
         snapshot[load.source.name].versions[load.source.version] = std::move(load.result);
@@ -164,11 +159,35 @@ class Loader {
   }
 
  private:
-  void run(Load& load) const {
+  Result<> load_all(bool suspect, size_t threads) {
+    std::unique_ptr<ThreadPool> pool;  // waits for all
+    for (const auto& model : models_) {
+      for (Load& load : model->loads) {
+        if (load.suspect != suspect) continue;
+        if (!pool) {
+          NESO_TRY(pool, ThreadPool::create(threads, "load"));
+        }
+        pool->post([this, &load, &model = *model] {
+          run(load);
+          if (--model.missing == 0) report(model);
+        });
+      }
+    }
+    return {};
+  }
+
+  // Within the time that its mark is there.
+  Result<std::shared_ptr<Model>> load_marked(const Load& load) const {
+    NESO_TRY(const LoadMark mark, marks_.begin(load.source));
     const LoadOptions options{.auto_complete_config = options_.auto_complete_config,
                               .onnx_runtime_library = options_.onnx_runtime_library,
-                              .default_max_batch_size = options_.default_max_batch_size};
-    auto model = load_model(load.source, *load.config, options, metrics_, clock_);
+                              .default_max_batch_size = options_.default_max_batch_size,
+                              .memory = options_.memory};
+    return load_model(load.source, *load.config, options, metrics_, clock_);
+  }
+
+  void run(Load& load) const {
+    auto model = load_marked(load);
     if (model) {
       load.result.model = std::move(model).value();
       return;
@@ -182,6 +201,7 @@ class Loader {
   const RepositoryOptions& options_;
   MetricRegistry& metrics_;
   const Clock& clock_;
+  const LoadMarks marks_;
   std::vector<std::unique_ptr<ModelLoads>> models_;
 };
 
@@ -206,7 +226,7 @@ struct Repository::State {
     current = std::move(published);
   }
 
-  // Of the repository's folders, for what clients are told.
+  // Whose places clients are not told.
   std::vector<fs::path> folders = {};
   mutable Mutex mutex;
   std::shared_ptr<const Snapshot> current GUARDED_BY(mutex) = std::make_shared<const Snapshot>();
@@ -237,6 +257,7 @@ Result<std::unique_ptr<Repository>> Repository::open(const RepositoryOptions& op
   NESO_TRY_VOID(loader.load_into(snapshot));
 
   std::unique_ptr<Repository> repository(new Repository());
+  if (!options.load_marks_folder.empty()) folders.push_back(options.load_marks_folder);
   repository->state_->folders = std::move(folders);
   repository->state_->publish(std::move(snapshot));
   return repository;

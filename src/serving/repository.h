@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/memory_budget.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "serving/requests.h"
@@ -28,6 +29,9 @@ struct RepositoryOptions {
   size_t load_threads = 4;
   std::filesystem::path onnx_runtime_library;  // empty: search, see engine/onnx
   int64_t default_max_batch_size = 4;  // --backend-config=onnxruntime,default-max-batch-size=N
+  MemoryBudget* memory = nullptr;      // outlives the repository; null: no limit
+  // Where loads that end the process leave their marks (load_marks.h); empty: nowhere.
+  std::filesystem::path load_marks_folder = {};
 };
 
 // Model | Version | Status, as Triton prints them: "-" for a model without versions.

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/memory_budget.h"
 #include "base/result.h"
 #include "tensor/tensor.h"
 
@@ -25,6 +26,7 @@ struct InferRequest {
   std::vector<std::string> outputs;               // empty: all the model's
   uint64_t timeout_us = 0;                        // 0: none; how long it may wait in the queue
   std::shared_ptr<const std::atomic<bool>> gone;  // the client left; may be null
+  std::shared_ptr<MemoryShare> memory = {};       // Service's: what the request holds; may be null
 };
 
 struct InferResponse {
@@ -44,6 +46,7 @@ struct EmbedRequest {
   std::optional<bool> normalize;           // empty: as the model folder says
   bool truncate = true;                    // false: a text over the limit fails, alone
   std::shared_ptr<const std::atomic<bool>> gone;
+  std::shared_ptr<MemoryShare> memory = {};  // as InferRequest's
 };
 
 struct Embedding {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/scheduler.h"
 
+#include <new>
 #include <system_error>
 #include <utility>
 
 #include "base/check.h"
+#include "base/contain.h"
 #include "base/error.h"
 #include "serving/execute.h"
 
@@ -54,7 +56,7 @@ void Scheduler::submit(std::vector<Job> jobs) {
 // Moves the jobs into the queue, or leaves them all and says why.
 std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
   size_t cost = 0;
-  for (const Job& job : jobs) cost += job_cost(job.work);
+  for (const Job& job : jobs) cost += job_cost(job.work, options_.engine_pads);
   if (cost > options_.max_queued_cost) {
     return too_large(
         "the request has {} tokens, more than the {} that may wait for one model; send it in parts",
@@ -67,23 +69,33 @@ std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
   }
   if (cost > options_.max_queued_cost - batcher_.cost())
     return overloaded("Exceeds maximum queue size");
-  if (!jobs.empty()) jobs.front().scope->queued();
-  for (Job& job : jobs) {
-    const uint64_t id = next_id_++;
-    QueuedItem item{.id = id, .cost = job_cost(job.work), .rows = job_rows(job.work)};
-    item.group = job_group(job.work, options_.engine_pads);
-    if (item.group.empty()) item.group = std::to_string(id);
-    item.deadline_ns = job.deadline_ns;
-    batcher_.push(std::move(item));
-    jobs_.emplace(id, std::move(job));
+  const uint64_t first = next_id_;
+  try {
+    for (Job& job : jobs) {
+      const uint64_t id = next_id_++;
+      QueuedItem item{.id = id, .rows = job_rows(job.work)};
+      item.cost = job_cost(job.work, options_.engine_pads);
+      item.group = job_group(job.work, options_.engine_pads);
+      if (item.group.empty()) item.group = std::to_string(id);
+      item.deadline_ns = job.deadline_ns;
+      batcher_.push(std::move(item));
+      jobs_.emplace(id, std::move(job));
+    }
+  } catch (const std::bad_alloc&) {
+    for (uint64_t id = first; id < next_id_; ++id) {
+      batcher_.cancel(id);
+      if (auto queued = jobs_.extract(id)) jobs[id - first] = std::move(queued.mapped());
+    }
+    return out_of_memory();
   }
+  if (!jobs.empty()) jobs_.at(first).scope->queued();
   return std::nullopt;
 }
 
-std::vector<Job> Scheduler::release(const std::vector<uint64_t>& ids) {
-  std::vector<Job> released;
-  released.reserve(ids.size());
-  for (const uint64_t id : ids) released.push_back(std::move(jobs_.extract(id).mapped()));
+// Moves nodes, so that it cannot fail.
+Scheduler::Jobs Scheduler::release(const std::vector<uint64_t>& ids) {
+  Jobs released;
+  for (const uint64_t id : ids) released.insert(jobs_.extract(id));
   return released;
 }
 
@@ -101,23 +113,33 @@ std::optional<Scheduler::Pulled> Scheduler::pull() {
 }
 
 void Scheduler::work(Engine& engine) {
-  while (auto pulled = pull()) {
-    const int64_t now = clock_.now_ns();
-    for (Job& job : pulled->expired) {
-      job.scope->left_queue(now);
-      job.done(deadline_exceeded("Request timeout expired"));
-    }
-    std::vector<Job> batch;
-    for (Job& job : pulled->batch) {
-      job.scope->left_queue(now);
-      if (job.gone && job.gone->load()) {
-        job.done(cancelled("the client went away before the request ran"));
-      } else {
-        batch.push_back(std::move(job));
-      }
-    }
-    if (!batch.empty()) run(engine, batch);
+  for (bool more = true; more;) {
+    // Jobs that are dropped on the way answer that there was no memory.
+    contain("an engine's thread", [&] {
+      auto pulled = pull();
+      more = pulled.has_value();
+      if (more) serve(engine, *std::move(pulled));
+    });
   }
+}
+
+void Scheduler::serve(Engine& engine, Pulled pulled) {
+  const int64_t now = clock_.now_ns();
+  for (auto& [id, job] : pulled.expired) {
+    job.scope->left_queue(now);
+    job.done(deadline_exceeded("Request timeout expired"));
+  }
+  std::vector<Job> batch;
+  batch.reserve(pulled.batch.size());
+  for (auto& [id, job] : pulled.batch) {
+    job.scope->left_queue(now);
+    if (job.gone && job.gone->load()) {
+      job.done(cancelled("the client went away before the request ran"));
+    } else {
+      batch.push_back(std::move(job));
+    }
+  }
+  if (!batch.empty()) run(engine, batch);
 }
 
 void Scheduler::run(Engine& engine, std::span<Job> jobs) {
@@ -132,7 +154,7 @@ void Scheduler::run(Engine& engine, std::span<Job> jobs) {
     }
     const Error& error = executed.results.error();
     failures_.failed(jobs.size(), error);
-    for (Job& job : jobs) job.done(error);
+    for (Job& job : jobs) contain("answering a request", [&] { job.done(error); });
     return;
   }
   for (size_t i = 0; i < jobs.size(); ++i) {
@@ -140,7 +162,9 @@ void Scheduler::run(Engine& engine, std::span<Job> jobs) {
     if (const auto* sequence = std::get_if<SequenceWork>(&jobs[i].work))
       recorder_->add_tokens(sequence->ids.size());
   }
-  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].done(std::move((*executed.results)[i]));
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    contain("answering a request", [&] { jobs[i].done(std::move((*executed.results)[i])); });
+  }
 }
 
 void Scheduler::stop() {

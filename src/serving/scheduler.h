@@ -8,10 +8,10 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -55,14 +55,16 @@ class Scheduler {
 
  private:
   Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder);
+  using Jobs = std::map<uint64_t, Job>;  // by item id, so by arrival
   struct Pulled {
-    std::vector<Job> batch;
-    std::vector<Job> expired;
+    Jobs batch;
+    Jobs expired;
   };
   std::optional<Error> enqueue(std::vector<Job>& jobs) EXCLUDES(mutex_);
   std::optional<Pulled> pull() EXCLUDES(mutex_);
-  std::vector<Job> release(const std::vector<uint64_t>& ids) REQUIRES(mutex_);
+  Jobs release(const std::vector<uint64_t>& ids) REQUIRES(mutex_);
   void work(Engine& engine);
+  void serve(Engine& engine, Pulled pulled);
   void run(Engine& engine, std::span<Job> jobs);
 
   const SchedulerOptions options_;
@@ -75,7 +77,7 @@ class Scheduler {
   Mutex mutex_;
   std::condition_variable wake_;
   Batcher batcher_ GUARDED_BY(mutex_);
-  std::unordered_map<uint64_t, Job> jobs_ GUARDED_BY(mutex_);  // that wait, by item id
+  Jobs jobs_ GUARDED_BY(mutex_);  // that wait
   uint64_t next_id_ GUARDED_BY(mutex_) = 1;
   bool stopping_ GUARDED_BY(mutex_) = false;
   Mutex stop_mutex_;  // held by whoever joins

@@ -286,15 +286,31 @@ TEST(Job, GroupsSequencesByLengthOnlyForEnginesThatPad) {
               Not(job_group(SequenceWork{.ids = {1}, .token_states = true}, false)));
 }
 
+TEST(Job, CostsThePlacesThatAnEngineWhichPadsGivesIt) {
+  const SequenceWork gaps{.ids = {1, 2, 3}, .positions = {0, 4, 9}};
+  EXPECT_EQ(job_cost(gaps, false), 3U);
+  EXPECT_EQ(job_cost(gaps, true), 10U);
+  const SequenceWork ten{.ids = std::vector<int32_t>(10, 1)};
+  EXPECT_EQ(job_group(gaps, true), job_group(ten, true));
+  EXPECT_EQ(job_cost(ten, true), 10U);
+}
+
+TEST(Job, HoldsItsInputAndWhatAnEncoderAnswers) {
+  const SequenceWork vector{.ids = {1, 2, 3}, .type_ids = {0, 0, 1}};
+  EXPECT_EQ(job_memory(vector, 8), 6 * 4 + 8 * 4U);
+  const SequenceWork states{.ids = {1, 2, 3}, .token_states = true};
+  EXPECT_EQ(job_memory(states, 8), 3 * 4 + 3 * 8 * 4U);
+}
+
 TEST(Job, JoinsTheResultsInOrder) {
   std::vector<Result<JobOutput>> joined;
   auto completions = join_completions(
       2, [&](std::vector<Result<JobOutput>> results) { joined = std::move(results); });
   completions[1](JobOutput(std::vector<float>{2}));
   EXPECT_TRUE(joined.empty());
-  completions.erase(completions.begin());  // dropped: Internal
+  completions.erase(completions.begin());  // dropped: Overloaded
   ASSERT_EQ(joined.size(), 2U);
-  EXPECT_EQ(joined[0].error().code, ErrorCode::Internal);
+  EXPECT_EQ(joined[0].error().code, ErrorCode::Overloaded);
   EXPECT_THAT(std::get<std::vector<float>>(*joined[1]), ElementsAre(2));
 }
 

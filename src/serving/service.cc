@@ -12,23 +12,54 @@
 #include "serving/model.h"
 
 namespace neso {
+namespace {
+
+uint64_t memory_of(const std::vector<NamedTensor>& tensors) {
+  uint64_t bytes = 0;
+  for (const NamedTensor& tensor : tensors) bytes += tensor.tensor.bytes().size();
+  return bytes;
+}
+uint64_t memory_of(const InferRequest& request) {
+  return memory_of(request.inputs);
+}
+uint64_t memory_of(const InferResponse& response) {
+  return memory_of(response.outputs);
+}
+uint64_t memory_of(const EmbedRequest& request) {
+  uint64_t bytes = 0;
+  for (const std::string& text : request.texts) bytes += text.size();
+  return bytes;
+}
+uint64_t memory_of(const EmbedResponse& response) {
+  uint64_t bytes = 0;
+  for (const auto& item : response.items) {
+    if (item) bytes += item->values.size() * sizeof(float);
+  }
+  return bytes;
+}
+
+}  // namespace
 
 struct Service::State {
   State(Repository& models, const ServiceOptions& with) : repository(models), options(with) {}
 
-  // Keeps the service alive: while one is held, its destructor waits.
+  // A request in the service's hands, with its share of the memory: while one is held, the
+  // service's destructor waits.
   class Hold {
    public:
-    explicit Hold(State& state) : state_(state) {
+    explicit Hold(State& state) : memory(state.options.memory, MemoryUse::Request), state_(state) {
       MutexLock lock(state_.mutex);
       ++state_.holds;
     }
     ~Hold() {
+      memory.set(0);  // before the service, and with it the budget, may go
       MutexLock lock(state_.mutex);
       if (--state_.holds == 0) state_.idle.notify_all();
     }
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
+
+    MemoryShare memory;
 
    private:
     State& state_;
@@ -37,10 +68,10 @@ struct Service::State {
   // `done` on a thread of the pool, so that an engine's thread goes back to its queue at once. The
   // hold lasts until both have let go: the task, and the engine's thread that posts it.
   template <typename T>
-  Completion<T> on_a_worker(Completion<T> done) {
-    const auto hold = std::make_shared<Hold>(*this);
+  Completion<T> on_a_worker(Completion<T> done, const std::shared_ptr<Hold>& hold) {
     const auto shared = std::make_shared<Completion<T>>(std::move(done));
     return Completion<T>([this, hold, shared](Result<T> result) {
+      hold->memory.set(result ? memory_of(*result) : 0);
       const auto carried = std::make_shared<Result<T>>(std::move(result));
       pool->post([hold, shared, carried] { (*shared)(std::move(*carried)); });
     });
@@ -54,6 +85,8 @@ struct Service::State {
   template <typename Request, typename Response>
   void serve(Request request, Completion<Response> done,
              void (Model::*operation)(Request, Completion<Response>)) {
+    const auto hold = std::make_shared<Hold>(*this);
+    done = on_a_worker(std::move(done), hold);
     if (draining) {
       done(not_ready("Server not ready"));
       return;
@@ -62,6 +95,14 @@ struct Service::State {
     if (!model) {
       done(model.error());
       return;
+    }
+    if (options.memory != nullptr) {
+      const uint64_t bytes = memory_of(request);
+      if (!hold->memory.resize(bytes)) {
+        done(hold->memory.refusal(bytes));
+        return;
+      }
+      request.memory = std::shared_ptr<MemoryShare>(hold, &hold->memory);
     }
     (**model.*operation)(std::move(request), std::move(done));
   }
@@ -84,8 +125,8 @@ Service::~Service() {
   state_->wait_until_idle();
 }
 
-Result<std::unique_ptr<Service>> Service::create(Repository& repository, MetricRegistry&,
-                                                 const Clock&, const ServiceOptions& options) {
+Result<std::unique_ptr<Service>> Service::create(Repository& repository,
+                                                 const ServiceOptions& options) {
   std::unique_ptr<Service> service(new Service(repository, options));
   const size_t workers =
       options.workers != 0 ? options.workers : std::max(1U, std::thread::hardware_concurrency());
@@ -173,11 +214,11 @@ std::vector<IndexEntry> Service::index(bool ready_only) const {
 }
 
 void Service::infer(InferRequest request, Completion<InferResponse> done) {
-  state_->serve(std::move(request), state_->on_a_worker(std::move(done)), &Model::infer);
+  state_->serve(std::move(request), std::move(done), &Model::infer);
 }
 
 void Service::embed(EmbedRequest request, Completion<EmbedResponse> done) {
-  state_->serve(std::move(request), state_->on_a_worker(std::move(done)), &Model::embed);
+  state_->serve(std::move(request), std::move(done), &Model::embed);
 }
 
 }  // namespace neso

@@ -10,9 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/completion.h"
-#include "base/metrics.h"
+#include "base/memory_budget.h"
 #include "base/thread_pool.h"
 #include "config/model_config.h"
 #include "serving/repository.h"
@@ -22,14 +21,15 @@ namespace neso {
 
 struct ServiceOptions {
   bool strict_readiness = true;
-  size_t workers = 0;  // threads that decode and tokenize; 0: one per core
+  size_t workers = 0;              // threads that decode and tokenize; 0: one per core
+  MemoryBudget* memory = nullptr;  // what requests count against; outlives the service; null: none
 };
 
 class Service {
  public:
-  // `repository`, `metrics` and `clock` outlive the service.
-  static Result<std::unique_ptr<Service>> create(Repository& repository, MetricRegistry& metrics,
-                                                 const Clock& clock, const ServiceOptions& options);
+  // `repository` outlives the service.
+  static Result<std::unique_ptr<Service>> create(Repository& repository,
+                                                 const ServiceOptions& options);
   // Waits for what was accepted.
   ~Service();
 

@@ -68,7 +68,7 @@ class ServiceTest : public ::testing::Test {
     auto repository = Repository::open(options, metrics_, clock_);
     ASSERT_TRUE(repository) << repository.error().message;
     repository_ = std::move(repository).value();
-    auto service = Service::create(*repository_, metrics_, clock_, {.workers = 1});
+    auto service = Service::create(*repository_, {.workers = 1});
     ASSERT_TRUE(service) << service.error().message;
     service_ = std::move(service).value();
   }

@@ -26,33 +26,39 @@ Result<std::string> TextInput::prompt(const std::optional<std::string>& name) co
                           names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
-Result<Encoding> TextInput::encode(std::string_view text, bool truncate) const {
-  const EncodeOptions options = {.max_tokens = settings_.max_tokens};
+Result<Encoding> TextInput::tokenize(std::string_view text, const RequestLife& life) const {
+  NESO_TRY_VOID(life.still_wanted());
+  NESO_TRY(const WorkMemory memory, WorkMemory::take(life, kMemoryPerByte * text.size()));
+  return tokenizer_->encode(text, {.max_tokens = settings_.max_tokens});
+}
+
+Result<Encoding> TextInput::encode(std::string_view text, bool truncate,
+                                   const RequestLife& life) const {
   const size_t head_bytes = kHeadBytesPerToken * settings_.max_tokens;
   if (truncate && head_bytes > 0 && text.size() > 2 * head_bytes) {
     // Between two characters: not in front of a continuation byte (10xxxxxx).
     size_t cut = head_bytes;
     while ((static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) ++cut;
-    auto head = tokenizer_->encode(text.substr(0, cut), options);
+    NESO_TRY(auto head, tokenize(text.substr(0, cut), life));
     // What the cut may have changed lies beyond twice the tokens that are kept.
-    if (head && head->original_tokens >= 2 * settings_.max_tokens) return head;
+    if (head.original_tokens >= 2 * settings_.max_tokens) return head;
   }
   if (text.size() > kMaxBytes) {
     return too_large("a text has {} bytes; at most {} are tokenized, so split it", text.size(),
                      kMaxBytes);
   }
-  return tokenizer_->encode(text, options);
+  return tokenize(text, life);
 }
 
 Result<PreparedText> TextInput::prepare(std::string_view prompt, std::string_view text,
-                                        bool truncate) const {
+                                        bool truncate, const RequestLife& life) const {
   std::string with_prompt;
   if (!prompt.empty()) {
     with_prompt.reserve(prompt.size() + text.size());
     with_prompt.append(prompt).append(text);
     text = with_prompt;
   }
-  NESO_TRY(Encoding encoding, encode(text, truncate));
+  NESO_TRY(Encoding encoding, encode(text, truncate, life));
   if (encoding.truncated && !truncate) {
     return invalid_argument(
         "the text has {} tokens, more than the {} that model '{}' takes; shorten it, or allow it "

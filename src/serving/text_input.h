@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "serving/job.h"
+#include "serving/request_life.h"
 #include "tokenizer/tokenizer.h"
 
 namespace neso {
@@ -41,15 +42,18 @@ class TextInput {
   // A text that is too long is cut, or refused when `truncate` is false. Of one that is very much
   // too long only the head is tokenized, and original_tokens counts that: a megabyte would keep a
   // thread busy for a third of a second to no end. Beyond kMaxBytes a text whose head does not fill
-  // the limit is refused.
-  Result<PreparedText> prepare(std::string_view prompt, std::string_view text, bool truncate) const;
+  // the limit is refused. `life` is asked first, and for the memory that tokenizing takes.
+  Result<PreparedText> prepare(std::string_view prompt, std::string_view text, bool truncate,
+                               const RequestLife& life = {}) const;
 
   static constexpr size_t kHeadBytesPerToken = 256;
-  // Tokenizing takes some hundred bytes of memory per byte of text.
   static constexpr size_t kMaxBytes = size_t{2} << 20;
+  // What tokenizing takes of memory, for each byte of text.
+  static constexpr size_t kMemoryPerByte = 128;
 
  private:
-  Result<Encoding> encode(std::string_view text, bool truncate) const;
+  Result<Encoding> encode(std::string_view text, bool truncate, const RequestLife& life) const;
+  Result<Encoding> tokenize(std::string_view text, const RequestLife& life) const;
   std::shared_ptr<const Tokenizer> tokenizer_;
   TextSettings settings_;
 };

@@ -2,6 +2,7 @@
 #include "api/triton/triton_api.h"
 
 #include <charconv>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -56,8 +57,9 @@ Result<Target> target_of(const PathParameters& path) {
   return target;
 }
 
-// One operation per method; every one answers exactly once.
-class TritonApi {
+// One operation per method; every one answers exactly once. What is posted to the service keeps it:
+// a request whose client left may run when the server is gone.
+class TritonApi : public std::enable_shared_from_this<TritonApi> {
  public:
   TritonApi(Service& service, TritonApiOptions options)
       : service_(service), options_(std::move(options)) {}
@@ -125,7 +127,7 @@ class TritonApi {
     // Shared, because a std::function must be copyable.
     auto work = std::make_shared<InferWork>(std::string(target->model), target->version,
                                             std::move(request), std::move(respond));
-    service_.post([this, work] { run_infer(*work); });
+    service_.post([self = shared_from_this(), work] { self->run_infer(*work); });
   }
 
  private:
@@ -142,6 +144,7 @@ class TritonApi {
   };
 
   void run_infer(InferWork& work) const {
+    if (work.request.gone && work.request.gone->load()) return;  // nobody reads the answer
     auto decoded =
         decode_infer(std::move(work.model), work.version, work.request, options_.max_input_bytes);
     if (!decoded) return work.respond(error_response(decoded.error()));

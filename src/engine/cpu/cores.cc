@@ -5,10 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <thread>
 
 namespace neso {
@@ -40,54 +39,13 @@ std::optional<double> quota_v1(const fs::path& folder) {
   return std::nullopt;
 }
 
-// "<id>:<controllers>:<path>"; v2 has id 0 and no controllers.
-struct Membership {
-  std::string controllers;
-  fs::path path;
-};
-
-std::optional<Membership> parse_membership(const std::string& line) {
-  const size_t first = line.find(':');
-  const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-  if (second == std::string::npos) return std::nullopt;
-  return Membership{line.substr(first + 1, second - first - 1),
-                    fs::path(line.substr(second + 1)).relative_path()};
-}
-
-bool lists_cpu(std::string_view controllers) {
-  while (!controllers.empty()) {
-    const size_t comma = controllers.find(',');
-    if (controllers.substr(0, comma) == "cpu") return true;
-    controllers =
-        comma == std::string_view::npos ? std::string_view() : controllers.substr(comma + 1);
-  }
-  return false;
-}
-
-// A group's limit binds all below it, so the smallest on the way up to the root counts.
-double smallest_quota(const fs::path& root, fs::path group,
-                      std::optional<double> (*quota)(const fs::path&)) {
-  double smallest = INFINITY;
-  for (;;) {
-    smallest = std::min(smallest, quota(root / group).value_or(INFINITY));
-    if (group.empty()) return smallest;
-    group = group.parent_path();
-  }
-}
-
 }  // namespace
 
 size_t cgroup_cores(const CgroupPaths& paths) {
-  std::ifstream in(paths.membership);
   double smallest = INFINITY;
-  for (std::string line; std::getline(in, line);) {
-    const auto membership = parse_membership(line);
-    if (!membership) continue;
-    if (membership->controllers.empty()) {
-      smallest = std::min(smallest, smallest_quota(paths.root, membership->path, quota_v2));
-    } else if (lists_cpu(membership->controllers)) {
-      smallest = std::min(smallest, smallest_quota(paths.root / "cpu", membership->path, quota_v1));
-    }
+  for (const CgroupFolder& folder : cgroup_folders("cpu", paths)) {
+    const auto quota = folder.v2 ? quota_v2(folder.path) : quota_v1(folder.path);
+    smallest = std::min(smallest, quota.value_or(INFINITY));
   }
   return std::isinf(smallest) ? 0 : static_cast<size_t>(std::max(1.0, std::ceil(smallest)));
 }

@@ -4,14 +4,10 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
+
+#include "base/cgroup.h"
 
 namespace neso {
-
-struct CgroupPaths {
-  std::filesystem::path membership = "/proc/self/cgroup";
-  std::filesystem::path root = "/sys/fs/cgroup";
-};
 
 // The smallest CPU quota of this process's control groups, v2 (cpu.max) or v1 (cpu.cfs_quota_us),
 // rounded up to whole cores; 0 without one.

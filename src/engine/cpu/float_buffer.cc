@@ -43,8 +43,8 @@ Result<FloatBuffer> FloatBuffer::allocate(size_t floats, std::string_view purpos
   constexpr size_t kMost = std::numeric_limits<size_t>::max() / 4 / sizeof(float);
   void* data = floats <= kMost ? map_aligned(rounded_bytes(floats)) : nullptr;
   if (data == nullptr) {
-    return internal_error("cannot get {} MiB of memory for {}: {}", (floats >> 20) * sizeof(float),
-                          purpose, std::strerror(errno));
+    return overloaded("cannot get {} MiB of memory for {}: {}", (floats >> 20) * sizeof(float),
+                      purpose, std::strerror(errno));
   }
   return FloatBuffer(static_cast<float*>(data), floats);
 }

@@ -195,6 +195,10 @@ Result<std::vector<NamedTensor>> OnnxEngine::run(std::span<const NamedTensor> in
 
 }  // namespace
 
+Result<uint64_t> onnx_model_bytes(const std::filesystem::path& model) {
+  return measure_onnx_file(model);
+}
+
 Result<std::unique_ptr<Engine>> open_onnx_engine(std::shared_ptr<OnnxRuntime> runtime,
                                                  const std::filesystem::path& model,
                                                  const OnnxOptions& options) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -33,6 +34,10 @@ class OnnxRuntime;
 Result<std::shared_ptr<OnnxRuntime>> open_onnx_runtime(const std::filesystem::path& library = {});
 // "1.32.0"
 std::string onnx_runtime_version(const OnnxRuntime& runtime);
+
+// The bytes of model.onnx with its external data, without opening it; errors as
+// open_onnx_engine's.
+Result<uint64_t> onnx_model_bytes(const std::filesystem::path& model);
 
 // Opens model.onnx. can_run always; can_encode when the graph looks like a text encoder: an input
 // `input_ids`, all other inputs among attention_mask, token_type_ids, position_ids, and a float

@@ -111,6 +111,9 @@ class Walker {
     return {};
   }
 
+  // Of the files that the model names, after walk().
+  uint64_t external_bytes() const { return external_bytes_; }
+
  private:
   struct Range {
     size_t offset = 0;
@@ -211,6 +214,9 @@ class Walker {
     NESO_TRY(std::string location, reader_.text(value.offset, value.length));
     if (accepted_.contains(location)) return {};
     NESO_TRY_VOID(check_location(location));
+    std::error_code error;
+    const uint64_t bytes = std::filesystem::file_size(folder_ / location, error);
+    if (!error) external_bytes_ += bytes;
     accepted_.insert(std::move(location));
     return {};
   }
@@ -251,12 +257,13 @@ class Walker {
   std::string name_;
   std::filesystem::path folder_;
   std::set<std::string> accepted_;
+  uint64_t external_bytes_ = 0;
   bool has_graph_ = false;
 };
 
 }  // namespace
 
-Result<> check_onnx_file(const std::filesystem::path& model) {
+Result<uint64_t> measure_onnx_file(const std::filesystem::path& model) {
   NESO_TRY(const auto file, MappedFile::open(model));
   const size_t size = file->bytes().size();
   const std::string name = model.filename().string();
@@ -272,7 +279,14 @@ Result<> check_onnx_file(const std::filesystem::path& model) {
     return invalid_argument(
         "{} is a Git LFS pointer of {} bytes, not the model; run `git lfs pull`", name, size);
   }
-  return Walker(*file, model).walk();
+  Walker walker(*file, model);
+  NESO_TRY_VOID(walker.walk());
+  return size + walker.external_bytes();
+}
+
+Result<> check_onnx_file(const std::filesystem::path& model) {
+  NESO_TRY_VOID(measure_onnx_file(model));
+  return {};
 }
 
 }  // namespace neso

@@ -5,6 +5,7 @@
 // not make a server read other files of its machine.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "base/result.h"
@@ -14,5 +15,8 @@ namespace neso {
 // InvalidArgument with a sentence for a file that must not be opened; NotFound when it, or a file
 // it needs, is absent.
 Result<> check_onnx_file(const std::filesystem::path& model);
+
+// The same; answers the size of the file and of those it needs, together, in bytes.
+Result<uint64_t> measure_onnx_file(const std::filesystem::path& model);
 
 }  // namespace neso

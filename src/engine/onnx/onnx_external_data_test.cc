@@ -49,6 +49,10 @@ class OnnxExternalData : public testing::Test {
 TEST_F(OnnxExternalData, AcceptsModelsAndFilesBesideThem) {
   EXPECT_EQ(message_of(check_onnx_file(model_path("encoder"))), "accepted");
   EXPECT_EQ(message_of(check_onnx_file(model_path("external_good"))), "accepted");
+  EXPECT_EQ(*measure_onnx_file(model_path("encoder")),
+            std::filesystem::file_size(model_path("encoder")));
+  EXPECT_GT(*measure_onnx_file(model_path("external_good")),
+            std::filesystem::file_size(model_path("external_good")));
   folder_.write("weights/part", "0123");
   EXPECT_EQ(message_of(check(field(7, field(5, external_tensor("weights/part"))))), "accepted");
 }

@@ -29,6 +29,12 @@ bool may_be_the_inputs(OrtErrorCode code) {
   return code == ORT_FAIL || code == ORT_INVALID_ARGUMENT || code == ORT_RUNTIME_EXCEPTION;
 }
 
+// ONNX Runtime has no code for that, only these words.
+bool means_no_memory(std::string_view message) {
+  return message.find("std::bad_alloc") != std::string_view::npos ||
+         message.find("Failed to allocate memory") != std::string_view::npos;
+}
+
 ErrorCode load_code(OrtErrorCode code) {
   switch (code) {
     case ORT_NOT_IMPLEMENTED:
@@ -134,6 +140,10 @@ std::string clean_ort_message(std::string_view message) {
 Result<> ort_check(const OrtApi& api, OrtStatus* status) {
   if (status == nullptr) return {};
   Failure failure = take(api, status);
+  if (means_no_memory(failure.message)) {
+    return overloaded("ONNX Runtime got no memory for this request; try again later ({})",
+                      failure.message);
+  }
   return Error{run_code(failure.code), "ONNX Runtime: " + failure.message};
 }
 
@@ -168,6 +178,12 @@ std::optional<std::string> refused_inputs(std::string_view message) {
 Result<> ort_check_load(const OrtApi& api, OrtStatus* status) {
   if (status == nullptr) return {};
   Failure failure = take(api, status);
+  if (means_no_memory(failure.message)) {
+    return overloaded(
+        "ONNX Runtime got no memory for the model ({}); serve fewer or smaller models, or give the "
+        "server more memory",
+        failure.message);
+  }
   return Error{load_code(failure.code), "ONNX Runtime refuses the model: " + failure.message};
 }
 

@@ -81,5 +81,20 @@ TEST(OrtError, BlamesNoInputForWantOfMemoryOrWithoutANode) {
   EXPECT_FALSE(refused_inputs(""));
 }
 
+TEST(OrtError, NoMemoryIsNoFaultOfTheRequest) {
+  OrtApi api{};
+  api.GetErrorCode = [](const OrtStatus*) noexcept { return ORT_RUNTIME_EXCEPTION; };
+  api.GetErrorMessage = [](const OrtStatus*) noexcept { return "MatMul node: std::bad_alloc"; };
+  api.ReleaseStatus = [](OrtStatus*) noexcept {};
+  int status = 0;
+  const auto failed = ort_check(api, reinterpret_cast<OrtStatus*>(&status));
+  EXPECT_EQ(failed.error().code, ErrorCode::Overloaded);
+  EXPECT_EQ(failed.error().message,
+            "ONNX Runtime got no memory for this request; try again later (MatMul node: "
+            "std::bad_alloc)");
+  EXPECT_EQ(ort_check_load(api, reinterpret_cast<OrtStatus*>(&status)).error().code,
+            ErrorCode::Overloaded);
+}
+
 }  // namespace
 }  // namespace neso

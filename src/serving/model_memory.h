@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model version will take of the server's memory, estimated from its files before any of it
+// is taken: too large a model is refused while all others go on serving.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/memory_budget.h"
+#include "base/result.h"
+#include "serving/model_files.h"
+
+namespace neso {
+
+struct MemoryNeed {
+  uint64_t weights = 0;  // bytes
+  uint64_t work = 0;     // activations of a full batch and of the longest text
+  uint64_t total() const { return weights + work; }
+};
+
+// Our own engine keeps one copy of the weights, as fp32. ONNX Runtime keeps one for each of
+// `engines`, as large as the file with its external data; its work is not known beforehand.
+MemoryNeed estimate_memory(const ModelFiles& files, EngineKind kind, size_t engines);
+
+// Grows the model's share to the need, or says what is missing.
+Result<> reserve_memory(MemoryShare& share, const MemoryNeed& need, const MemoryBudget& budget);
+
+}  // namespace neso
