@@ -219,9 +219,7 @@ Result<ModelConfig> config_for(const EmbedCommand& command, const ModelSource& s
 }
 
 Result<> check_words(const EmbedCommand& command) {
-  if (command.precision != "fp32") {
-    return invalid_argument("there is no precision '{}'; choose from fp32", command.precision);
-  }
+  NESO_TRY_VOID(parse_precision(command.precision));
   if (!command.engine.empty() && command.engine != "cpu" && command.engine != "onnx") {
     return invalid_argument("there is no engine '{}'; choose from cpu, onnx", command.engine);
   }
@@ -254,7 +252,8 @@ Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& 
   NESO_TRY(const ModelConfig config, config_for(command, source));
   MetricRegistry metrics;
   LoadOptions options;
-  options.onnx_runtime_library = command.onnx_library;
+  NESO_TRY(options.engine.precision, parse_precision(command.precision));
+  options.engine.onnx_runtime_library = command.onnx_library;
   NESO_TRY(auto model, load_model(source, config, options, metrics, system_clock()));
   const auto width = model->embedding_width();
   if (!width)

@@ -25,6 +25,7 @@
 #include "serving/model.h"
 #include "serving/repository.h"
 #include "serving/service.h"
+#include "simd/cpu.h"
 
 namespace neso {
 namespace {
@@ -59,8 +60,11 @@ uint64_t memory_budget_bytes(const ServerOptions& options) {
   return bytes;
 }
 
-RepositoryOptions repository_options(const ServerOptions& options, MemoryBudget& memory) {
+Result<RepositoryOptions> repository_options(const ServerOptions& options, MemoryBudget& memory) {
   RepositoryOptions repository;
+  NESO_TRY(repository.engine.precision, parse_precision(options.precision));
+  NESO_TRY_VOID(choose_isa(options.isa));
+  repository.engine.isa = options.isa;
   repository.memory = &memory;
   if (const auto cache = cache_folder(process_environment()))
     repository.load_marks_folder = *cache / "loading";
@@ -68,7 +72,7 @@ RepositoryOptions repository_options(const ServerOptions& options, MemoryBudget&
   repository.auto_complete_config = options.auto_complete_config;
   repository.model_config_name = options.model_config_name;
   repository.load_threads = options.model_load_thread_count;
-  repository.onnx_runtime_library = options.onnx_runtime_library;
+  repository.engine.onnx_runtime_library = options.onnx_runtime_library;
   repository.default_max_batch_size = options.default_max_batch_size;
   return repository;
 }
@@ -97,7 +101,8 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
   MetricRegistry metrics;
   MemoryBudget memory(memory_budget_bytes(options));
   memory.publish(metrics);
-  auto repository = Repository::open(repository_options(options, memory), metrics, system_clock());
+  NESO_TRY(const RepositoryOptions how, repository_options(options, memory));
+  auto repository = Repository::open(how, metrics, system_clock());
   if (!repository)
     return Error{repository.error().code, "creating server: " + triton_error(repository.error())};
   write_log_block("", model_table((*repository)->status_rows()));

@@ -9,8 +9,9 @@
 
 #include "base/error.h"
 #include "engine/cpu/cpu_engine.h"
-#include "simd/cpu.h"
+#include "engine/finite_retry.h"
 #include "engine/onnx/onnx_engine.h"
+#include "simd/cpu.h"
 
 namespace neso {
 namespace {
@@ -49,14 +50,47 @@ Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id
   return options;
 }
 
-Result<OpenedEngine> open_cpu(const ModelFiles& files) {
-  NESO_TRY(const auto weights, load_cpu_weights(*files.checkpoint, Precision::Fp32, supported_isas().back()));
+// The same model in fp32, read from its folder when it is first needed.
+class ExactWeights {
+ public:
+  ExactWeights(const Checkpoint& checkpoint, Isa isa)
+      : folder_(checkpoint.folder), stamp_(newest_change(folder_)), isa_(isa) {}
+
+  Result<std::unique_ptr<Engine>> make_engine(size_t threads) const {
+    if (newest_change(folder_) != stamp_)
+      return unsupported("the files in {} have changed since the model was loaded",
+                         folder_.string());
+    NESO_TRY(const Checkpoint checkpoint, open_checkpoint(folder_));
+    NESO_TRY(auto weights, load_cpu_weights(checkpoint, Precision::Fp32, isa_));
+    return make_cpu_engine(std::move(weights), {.threads = threads});
+  }
+
+ private:
+  static std::filesystem::file_time_type newest_change(const std::filesystem::path& folder) {
+    auto newest = std::filesystem::file_time_type::min();
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+      newest = std::max(newest, entry.last_write_time(error));
+    return newest;
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::file_time_type stamp_;
+  Isa isa_;
+};
+
+Result<OpenedEngine> open_cpu(const ModelFiles& files, Precision precision, Isa isa) {
+  NESO_TRY(const auto weights, load_cpu_weights(*files.checkpoint, precision, isa));
   OpenedEngine opened;
   opened.kind = EngineKind::Cpu;
-  opened.make = [weights](size_t count) {
+  opened.make = [weights, exact = ExactWeights(*files.checkpoint, isa),
+                 precision](size_t count) -> Result<std::unique_ptr<Engine>> {
     // 0 is the engine's own idea of all cores, which knows of affinity and quotas.
     const size_t threads = count == 1 ? 0 : std::max<size_t>(1, cores() / count);
-    return make_cpu_engine(weights, {.threads = threads});
+    NESO_TRY(auto engine, make_cpu_engine(weights, {.threads = threads}));
+    if (precision == Precision::Fp32) return engine;
+    return retry_when_not_finite(std::move(engine),
+                                 [exact, threads] { return exact.make_engine(threads); });
   };
   NESO_TRY(const auto first, opened.make(cores()));
   opened.info = first->info();
@@ -85,9 +119,20 @@ Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& confi
 }  // namespace
 
 Result<OpenedEngine> open_engine(const ModelFiles& files, EngineKind kind,
-                                 const ModelConfig& config,
-                                 const std::filesystem::path& onnx_runtime_library) {
-  return kind == EngineKind::Cpu ? open_cpu(files) : open_onnx(files, config, onnx_runtime_library);
+                                 const ModelConfig& config, const EngineOptions& options) {
+  if (kind == EngineKind::Onnx) return open_onnx(files, config, options.onnx_runtime_library);
+  NESO_TRY(const Precision precision, engine_precision(config, options));
+  NESO_TRY(const Isa isa, choose_isa(options.isa));
+  return open_cpu(files, precision, isa);
+}
+
+Result<Precision> engine_precision(const ModelConfig& config, const EngineOptions& options) {
+  const auto wish = config.parameters.find("precision");
+  if (wish == config.parameters.end()) return options.precision;
+  auto precision = parse_precision(wish->second);
+  if (precision) return precision;
+  return invalid_argument("model '{}': parameter 'precision': {}", config.name,
+                          precision.error().message);
 }
 
 size_t instance_count(const ModelConfig& config, EngineKind kind) {

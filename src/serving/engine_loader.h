@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +16,14 @@
 #include "serving/model_files.h"
 
 namespace neso {
+
+// What the server says of engines; a model's config may say otherwise of its own.
+struct EngineOptions {
+  std::filesystem::path onnx_runtime_library;  // empty: searched for
+  // Of our own engine.
+  Precision precision = Precision::Fp32;
+  std::string isa;  // empty: the best of this CPU
+};
 
 struct OpenedEngine {
   EngineKind kind = EngineKind::Cpu;
@@ -25,8 +34,10 @@ struct OpenedEngine {
 };
 
 Result<OpenedEngine> open_engine(const ModelFiles& files, EngineKind kind,
-                                 const ModelConfig& config,
-                                 const std::filesystem::path& onnx_runtime_library);
+                                 const ModelConfig& config, const EngineOptions& options);
+
+// The precision of our own engine: the config's parameter 'precision', else the server's.
+Result<Precision> engine_precision(const ModelConfig& config, const EngineOptions& options);
 
 // How many engines the completed config's instance groups ask for, at least 1. Our own engine gets
 // no more than there are cores, since each of them already uses several.

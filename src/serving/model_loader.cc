@@ -204,7 +204,9 @@ Result<> self_test(Engine& engine, const Loading& loading) {
 Result<> reserve(Loading& loading, EngineKind kind, size_t engines) {
   MemoryBudget* budget = loading.options.memory;
   if (budget == nullptr) return {};
-  return reserve_memory(loading.memory, estimate_memory(loading.files, kind, engines), *budget);
+  NESO_TRY(const Precision precision, engine_precision(loading.config, loading.options.engine));
+  return reserve_memory(loading.memory, estimate_memory(loading.files, kind, precision, engines),
+                        *budget);
 }
 
 Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, bool encoder,
@@ -257,8 +259,7 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
   }
   NESO_TRY(const EngineChoice choice, choose_engine(written, loading.files.candidates));
   NESO_TRY_VOID(reserve(loading, choice.kind, 1));
-  NESO_TRY(loading.engine,
-           open_engine(loading.files, choice.kind, written, options.onnx_runtime_library));
+  NESO_TRY(loading.engine, open_engine(loading.files, choice.kind, written, options.engine));
   log_info("model '{}' version {} runs on the {} engine: {}", source.name, source.version,
            loading.engine.info.name, choice.reason);
   if (loading.engine.info.can_encode) NESO_TRY_VOID(measure_encoder(loading));

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "config/model_config.h"
+#include "serving/engine_loader.h"
 #include "serving/model.h"
 #include "serving/model_files.h"
 
@@ -18,7 +19,7 @@ namespace neso {
 
 struct LoadOptions {
   bool auto_complete_config = true;
-  std::filesystem::path onnx_runtime_library = {};
+  EngineOptions engine = {};
   int64_t default_max_batch_size = 4;  // of models on ONNX Runtime
   MemoryBudget* memory = nullptr;      // outlives the model; null: no limit
 };

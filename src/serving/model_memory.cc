@@ -17,11 +17,16 @@ constexpr uint64_t kBatchTokens = 256;
 // Activations of a token, in hidden sizes: states, context, sums, and three for query, key, value.
 constexpr uint64_t kHiddenSizes = 6;
 
-MemoryNeed own_engine(const Checkpoint& checkpoint, size_t engines) {
+// Of a weight. int8's embeddings are bf16.
+uint64_t bytes_per_weight(Precision precision) {
+  return precision == Precision::Fp32 ? sizeof(float) : sizeof(uint16_t);
+}
+
+MemoryNeed own_engine(const Checkpoint& checkpoint, Precision precision, size_t engines) {
   MemoryNeed need;
   for (const std::string& name : checkpoint.weights->names()) {
     const auto elements = element_count(checkpoint.weights->find(name)->shape);
-    need.weights += static_cast<uint64_t>(elements.value_or(0)) * sizeof(float);
+    need.weights += static_cast<uint64_t>(elements.value_or(0)) * bytes_per_weight(precision);
   }
   const Architecture& a = checkpoint.architecture;
   const uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
@@ -34,8 +39,9 @@ MemoryNeed own_engine(const Checkpoint& checkpoint, size_t engines) {
 
 }  // namespace
 
-MemoryNeed estimate_memory(const ModelFiles& files, EngineKind kind, size_t engines) {
-  if (kind == EngineKind::Cpu) return own_engine(*files.checkpoint, engines);
+MemoryNeed estimate_memory(const ModelFiles& files, EngineKind kind, Precision precision,
+                           size_t engines) {
+  if (kind == EngineKind::Cpu) return own_engine(*files.checkpoint, precision, engines);
   const auto bytes = onnx_model_bytes(files.onnx_model);
   // A file that cannot be read is refused by the engine, with the reason.
   return {.weights = bytes ? engines * *bytes : 0};

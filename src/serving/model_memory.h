@@ -8,6 +8,7 @@
 
 #include "base/memory_budget.h"
 #include "base/result.h"
+#include "engine/engine.h"
 #include "serving/model_files.h"
 
 namespace neso {
@@ -18,9 +19,10 @@ struct MemoryNeed {
   uint64_t total() const { return weights + work; }
 };
 
-// Our own engine keeps one copy of the weights, as fp32. ONNX Runtime keeps one for each of
-// `engines`, as large as the file with its external data; its work is not known beforehand.
-MemoryNeed estimate_memory(const ModelFiles& files, EngineKind kind, size_t engines);
+// Our own engine keeps one copy of the weights, in its precision. ONNX Runtime keeps one for each
+// of `engines`, as large as the file with its external data; its work is not known beforehand.
+MemoryNeed estimate_memory(const ModelFiles& files, EngineKind kind, Precision precision,
+                           size_t engines);
 
 // Grows the model's share to the need, or says what is missing.
 Result<> reserve_memory(MemoryShare& share, const MemoryNeed& need, const MemoryBudget& budget);

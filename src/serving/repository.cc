@@ -180,7 +180,7 @@ class Loader {
   Result<std::shared_ptr<Model>> load_marked(const Load& load) const {
     NESO_TRY(const LoadMark mark, marks_.begin(load.source));
     const LoadOptions options{.auto_complete_config = options_.auto_complete_config,
-                              .onnx_runtime_library = options_.onnx_runtime_library,
+                              .engine = options_.engine,
                               .default_max_batch_size = options_.default_max_batch_size,
                               .memory = options_.memory};
     return load_model(load.source, *load.config, options, metrics_, clock_);

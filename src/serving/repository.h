@@ -15,6 +15,7 @@
 #include "base/memory_budget.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "serving/engine_loader.h"
 #include "serving/requests.h"
 
 namespace neso {
@@ -27,7 +28,7 @@ struct RepositoryOptions {
   bool auto_complete_config = true;
   std::string model_config_name;  // --model-config-name: configs/<name>.pbtxt when it exists
   size_t load_threads = 4;
-  std::filesystem::path onnx_runtime_library;  // empty: search, see engine/onnx
+  EngineOptions engine;
   int64_t default_max_batch_size = 4;  // --backend-config=onnxruntime,default-max-batch-size=N
   MemoryBudget* memory = nullptr;      // outlives the repository; null: no limit
   // Where loads that end the process leave their marks (load_marks.h); empty: nowhere.

@@ -41,7 +41,7 @@ class ServiceMemory : public ::testing::Test {
   void open(uint64_t budget_bytes) {
     memory_ = std::make_unique<MemoryBudget>(budget_bytes);
     RepositoryOptions options{.folders = {folder_.path()}};
-    options.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
+    options.engine.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
     options.memory = memory_.get();
     repository_ = Repository::open(options, metrics_, clock_).value();
     service_ = Service::create(*repository_, {.workers = 1, .memory = memory_.get()}).value();

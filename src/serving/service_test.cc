@@ -64,7 +64,7 @@ class ServiceTest : public ::testing::Test {
     RepositoryOptions options;
     options.folders = {folder_.path(), folder_.path()};
     options.auto_complete_config = auto_complete;
-    options.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
+    options.engine.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
     auto repository = Repository::open(options, metrics_, clock_);
     ASSERT_TRUE(repository) << repository.error().message;
     repository_ = std::move(repository).value();

@@ -4,9 +4,10 @@
 import json
 import os
 import pathlib
+import subprocess
 import unittest
 
-from neso_server import MINILM, ROOT, Server, TemporaryRepository
+from neso_server import MINILM, NESO, ROOT, Server, TemporaryRepository
 
 DATA = ROOT / "tests/data/onnx"
 
@@ -145,6 +146,42 @@ class Folders(Repository):
         self.serve(prefix=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ())
         for name, file in closed.items():
             self.assert_refused({name: f"'{pathlib.PurePath(name, '1', file)}': Permission denied (this program runs as user id"})
+
+
+class Precisions(unittest.TestCase):
+    """Precision of our own engine, for all models and for one."""
+
+    TEXTS = ["where is the retry logic?", "def add(a, b):\n    return a + b\n", "The cat sat on the mat."]
+
+    def vectors(self, *options, config=None):
+        with TemporaryRepository() as repository:
+            repository.add_folder("minilm", MINILM, config=config)
+            with Server(repository.path, *options) as server:
+                return server.embed("minilm", self.TEXTS), server.log_text()
+
+    def test_reduced_precisions_answer_nearly_the_same_and_the_log_says_which(self):
+        exact, log = self.vectors()
+        self.assertIn("cpu, fp32, 384 dimensions", log)
+        for precision, least in (("bf16", 0.999), ("int8", 0.995)):
+            config = f'parameters {{ key: "precision" value {{ string_value: "{precision}" }} }}'
+            by_config, log = self.vectors(config=config)
+            self.assertIn(f"cpu, {precision}, 384 dimensions", log)
+            by_option, _ = self.vectors(f"--precision={precision}")
+            self.assertEqual(by_config, by_option)
+            for ours, theirs in zip(exact, by_config):
+                self.assertGreater(sum(a * b for a, b in zip(ours, theirs)), least)
+                self.assertNotEqual(ours, theirs)
+
+    def test_another_word_is_refused_with_the_list(self):
+        config = 'parameters { key: "precision" value { string_value: "fp8" } }'
+        with TemporaryRepository() as repository:
+            repository.add_folder("minilm", MINILM, config=config)
+            with Server(repository.path, "--exit-on-error=false") as server:
+                self.assertIn("choose from fp32, bf16, int8", server.log_text())
+        for option, words in (("--precision=fp8", "choose from fp32, bf16, int8"), ("--isa=avx9", "choose from generic")):
+            done = subprocess.run([NESO, "serve", "--model-repository=/", option], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, done.stderr)
 
 
 if __name__ == "__main__":
