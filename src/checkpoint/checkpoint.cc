@@ -61,6 +61,7 @@ Result<> fill_architecture(const ConfigFile& config, const fs::path& transformer
 // How the tokens' states become a vector, and whether that fits the architecture.
 Result<> fill_pooling(const Modules& modules, const ConfigFile& config, Checkpoint& checkpoint) {
   checkpoint.normalize = modules.normalize;
+  checkpoint.norm_before_cut = checkpoint.architecture.family == "nomic_bert";
   if (modules.pooling) {
     checkpoint.pooling = *modules.pooling;
   } else {

@@ -25,6 +25,9 @@ struct Checkpoint {
   Architecture architecture;
   PoolingSpec pooling;
   bool normalize = false;         // the folder's modules end with Normalize
+  // Before a vector is cut to fewer dimensions, it passes a layer norm without weights: what the
+  // authors of nomic-embed-text-v1.5 do, though none of its modules says so.
+  bool norm_before_cut = false;
   size_t max_tokens = 0;          // with specials; never more than the positions allow
   std::string max_tokens_source;  // "sentence_bert_config.json: max_seq_length", for people
   bool lowercase = false;         // sentence_bert_config.json: do_lower_case

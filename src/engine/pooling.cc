@@ -76,6 +76,22 @@ void pool(States states, PoolingMode mode, std::span<float> out) {
   }
 }
 
+// torch's layer_norm without weights.
+void layer_norm(std::span<float> vector) {
+  constexpr double kEpsilon = 1e-5;
+  const auto n = static_cast<double>(vector.size());
+  double mean = 0;
+  for (const float value : vector) mean += static_cast<double>(value) / n;
+  double variance = 0;
+  for (const float value : vector) {
+    const double distance = static_cast<double>(value) - mean;
+    variance += distance * distance / n;
+  }
+  const double factor = 1 / std::sqrt(variance + kEpsilon);
+  for (float& value : vector)
+    value = static_cast<float>((static_cast<double>(value) - mean) * factor);
+}
+
 }  // namespace
 
 void pool_sequence(std::span<const float> states, size_t hidden, const PoolingSpec& spec,
@@ -95,10 +111,14 @@ void normalize_l2(std::span<float> vector) {
   divide(vector, static_cast<float>(std::max(std::sqrt(squares), kSmallest)));
 }
 
-std::span<float> finish_vector(std::span<float> pooled, size_t dimensions, bool normalize) {
-  NESO_CHECK(dimensions <= pooled.size());
-  const std::span<float> served = dimensions == 0 ? pooled : pooled.first(dimensions);
-  if (normalize) normalize_l2(served);
+std::span<float> finish_vector(std::span<float> pooled, const VectorFinish& finish) {
+  NESO_CHECK(finish.dimensions <= pooled.size());
+  std::span<float> served = pooled;
+  if (finish.dimensions != 0 && finish.dimensions < pooled.size()) {
+    if (finish.norm_before_cut) layer_norm(pooled);
+    served = pooled.first(finish.dimensions);
+  }
+  if (finish.normalize) normalize_l2(served);
   return served;
 }
 

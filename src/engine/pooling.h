@@ -19,9 +19,16 @@ void pool_sequence(std::span<const float> states, size_t hidden, const PoolingSp
 // L2, in place: x / max(|x|, 1e-12), as torch's F.normalize.
 void normalize_l2(std::span<float> vector);
 
-// What is served of a pooled vector: its first `dimensions` values (0: all), normalised afterwards
-// when asked to.
-std::span<float> finish_vector(std::span<float> pooled, size_t dimensions, bool normalize);
+struct VectorFinish {
+  size_t dimensions = 0;  // the first so many values; 0: all
+  // When fewer than all: the whole vector first passes a layer norm without weights (epsilon 1e-5),
+  // as nomic-embed-text-v1.5 was trained for.
+  bool norm_before_cut = false;
+  bool normalize = false;  // L2, at the end
+};
+
+// What is served of a pooled vector, which it overwrites.
+std::span<float> finish_vector(std::span<float> pooled, const VectorFinish& finish);
 
 bool all_finite(std::span<const float> values);
 

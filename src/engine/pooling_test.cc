@@ -125,14 +125,25 @@ TEST(NormalizeL2, HugeVectorsDoNotOverflow) {
 
 TEST(FinishVector, TruncatesBeforeItNormalizes) {
   Floats vector = {3, 4, 100};
-  const auto served = finish_vector(vector, 2, true);
+  const auto served = finish_vector(vector, {.dimensions = 2, .normalize = true});
   EXPECT_EQ(served.data(), vector.data());
   EXPECT_THAT(served, ElementsAre(0.6F, 0.8F));
 }
 
 TEST(FinishVector, ZeroDimensionsMeansAllAndNormalizingIsOptional) {
   Floats vector = {3, 4, 100};
-  EXPECT_THAT(finish_vector(vector, 0, false), ElementsAre(3, 4, 100));
+  EXPECT_THAT(finish_vector(vector, {}), ElementsAre(3, 4, 100));
+}
+
+// numpy: (x - x.mean()) / sqrt(x.var() + 1e-5) of [1, 2, 3, 6], then its first two, normalised.
+TEST(FinishVector, NormsTheWholeBeforeItIsCutAndOnlyThen) {
+  const VectorFinish finish{.dimensions = 2, .norm_before_cut = true, .normalize = false};
+  Floats vector = {1, 2, 3, 6};
+  EXPECT_THAT(finish_vector(vector, finish),
+              ElementsAre(FloatEq(-1.0690430F), FloatEq(-0.5345215F)));
+  Floats whole = {1, 2, 3, 6};
+  EXPECT_THAT(finish_vector(whole, {.dimensions = 4, .norm_before_cut = true}),
+              ElementsAre(1, 2, 3, 6));
 }
 
 TEST(AllFinite, FindsTheOneBadValueAnywhere) {

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "config/model_config.h"
+#include "engine/pooling.h"
 #include "serving/encoder_signature.h"
 #include "serving/job.h"
 #include "serving/requests.h"
@@ -45,9 +46,9 @@ struct EncoderModel {
   TokenLimits limits;
   int32_t pad_token_id = 0;
   size_t pooled_width = 0;
-  size_t width = 0;  // served: what finish_vector leaves of the pooled vector
+  size_t width = 0;  // served: finish.dimensions, or pooled_width
+  VectorFinish finish;
   size_t hidden = 0;
-  bool normalize = false;
   bool graph_joins_requests = false;
   std::optional<TextInput> text;
 };

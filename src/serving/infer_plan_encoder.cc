@@ -125,7 +125,7 @@ struct Assembly {
   bool without_batch = false;
   size_t width = 0;
   size_t hidden = 0;
-  bool normalize = false;
+  VectorFinish finish = {};
 };
 
 NamedTensor vectors(const Assembly& assembly, const Source& source,
@@ -135,7 +135,7 @@ NamedTensor vectors(const Assembly& assembly, const Source& source,
   values.reserve(rows * assembly.width);
   for (size_t row = 0; row < rows; ++row) {
     auto& pooled = std::get<std::vector<float>>(outputs[source.first_work + row]);
-    const auto vector = finish_vector(pooled, assembly.width, assembly.normalize);
+    const auto vector = finish_vector(pooled, assembly.finish);
     values.insert(values.end(), vector.begin(), vector.end());
   }
   Shape shape = {static_cast<int64_t>(rows), static_cast<int64_t>(assembly.width)};
@@ -210,7 +210,7 @@ Result<InferPlan> plan_encoder(const EncoderModel& model, InferRequest& request,
                     .without_batch = model.signature.vectors_per_request && plan.rows == 1,
                     .width = model.width,
                     .hidden = model.hidden,
-                    .normalize = model.normalize};
+                    .finish = model.finish};
   std::vector<std::string> from_graph;
   for (const EncoderOutput& output : model.signature.outputs) {
     if (std::ranges::find(wanted, output.name) == wanted.end()) continue;

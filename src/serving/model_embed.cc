@@ -11,8 +11,7 @@ namespace neso {
 struct Model::PendingEmbed {
   std::vector<Result<Embedding>> items;  // of each text: its error, or its token counts so far
   std::vector<size_t> item_of_job;
-  size_t dimensions = 0;
-  bool normalize = false;
+  VectorFinish finish;
   std::shared_ptr<RequestScope> scope;
   Completion<EmbedResponse> done;
 };
@@ -36,8 +35,9 @@ void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
   }
   const auto scope = std::make_shared<RequestScope>(parts_.recorder);
   const auto pending = std::make_shared<PendingEmbed>();
-  pending->dimensions = request.dimensions != 0 ? request.dimensions : model->width;
-  pending->normalize = request.normalize.value_or(model->normalize);
+  pending->finish = model->finish;
+  if (request.dimensions != 0) pending->finish.dimensions = request.dimensions;
+  pending->finish.normalize = request.normalize.value_or(model->finish.normalize);
   pending->scope = scope;
   pending->done = std::move(done);
 
@@ -84,7 +84,7 @@ void Model::finish(PendingEmbed& pending, std::vector<Result<JobOutput>> results
     Result<Embedding>& item = pending.items[pending.item_of_job[job]];
     if (results[job]) {
       auto& pooled = std::get<std::vector<float>>(*results[job]);
-      const auto vector = finish_vector(pooled, pending.dimensions, pending.normalize);
+      const auto vector = finish_vector(pooled, pending.finish);
       pooled.resize(vector.size());
       item->values = std::move(pooled);
       ++good;

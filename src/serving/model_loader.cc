@@ -158,13 +158,15 @@ Result<EncoderModel> make_encoder_model(const Loading& loading) {
   model.limits = loading.limits;
   model.pooled_width = loading.pooled_width;
   model.width = loading.width;
+  model.finish.dimensions = loading.width;
   model.hidden = info.hidden;
   model.graph_joins_requests =
       loading.config.max_batch_size > 0 && loading.config.dynamic_batching.has_value();
   TextSettings settings{.model = loading.source.name, .max_tokens = loading.max_tokens};
   if (const auto& checkpoint = loading.files.checkpoint) {
     model.pad_token_id = checkpoint->pad_token_id;
-    model.normalize = checkpoint->normalize;
+    model.finish.normalize = checkpoint->normalize;
+    model.finish.norm_before_cut = checkpoint->norm_before_cut;
     settings.prompts = checkpoint->prompts;
     settings.default_prompt_name = checkpoint->default_prompt_name;
   }

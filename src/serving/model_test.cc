@@ -63,7 +63,7 @@ class ModelTest : public ::testing::Test {
     encoder.pooled_width = 4;
     encoder.width = 4;
     encoder.hidden = 4;
-    encoder.normalize = normalize;
+    encoder.finish.normalize = normalize;
     start(std::move(engine), std::move(encoder), options);
   }
 

@@ -106,8 +106,8 @@ TEST_P(Golden, MiniLmGivesTheVectorsOfSentenceTransformers) {
   ASSERT_TRUE(engine->encode(batch, checkpoint->pooling, vectors).has_value());
   for (size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(member(cases[i], "text").as_string().value());
-    const auto vector =
-        finish_vector(std::span(vectors).subspan(i * 384, 384), 0, checkpoint->normalize);
+    const auto vector = finish_vector(std::span(vectors).subspan(i * 384, 384),
+                                      {.normalize = checkpoint->normalize});
     expect_close(vector, floats(member(cases[i], "vector")), kUnitVectorError);
   }
 }
