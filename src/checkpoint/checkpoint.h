@@ -24,7 +24,7 @@ struct Checkpoint {
   std::filesystem::path folder;
   Architecture architecture;
   PoolingSpec pooling;
-  bool normalize = false;         // the folder's modules end with Normalize
+  bool normalize = false;  // the folder's modules end with Normalize
   // Before a vector is cut to fewer dimensions, it passes a layer norm without weights: what the
   // authors of nomic-embed-text-v1.5 do, though none of its modules says so.
   bool norm_before_cut = false;

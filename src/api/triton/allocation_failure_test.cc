@@ -43,8 +43,8 @@ TEST_F(AllocationFailureOverHttp, F10_EveryRequestIsAnsweredRightlyOrWith503) {
   const std::string body =
       R"({"inputs":[{"name":"text","datatype":"BYTES","shape":[1,1],"data":["a cat"]}]})";
   const std::string request =
-      "POST /v2/models/minilm/infer HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
-      "\r\n\r\n" + body;
+      "POST /v2/models/minilm/infer HTTP/1.1\r\nHost: h\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body;
   net::TestClient client(server_->port());
   const auto right = client.ask(request);
   ASSERT_TRUE(right);
