@@ -28,7 +28,7 @@ inline Floats random_floats(size_t count, uint32_t seed) {
 class TestRows {
  public:
   TestRows(Format format, size_t rows, size_t k, bool is_signed, uint32_t seed)
-      : format_(format), k_(k), ld_(units_of(format, k) + 1), units_(rows * ld_) {
+      : format_(format), ld_(units_of(format, k) + 1), units_(rows * ld_) {
     std::mt19937 generator(seed);
     for (uint32_t& unit : units_) unit = random_unit(generator);
     if (!is_signed) return;
@@ -82,7 +82,6 @@ class TestRows {
   }
 
   Format format_;
-  size_t k_;
   size_t ld_;
   std::vector<uint32_t> units_;
 };
