@@ -44,11 +44,11 @@ class Completion {
       error.message =
           "the server dropped the request before it was answered, for lack of memory or because it "
           "stops; try again later";
-    } catch (const std::bad_alloc&) {  // then without words
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then without words
     }
     try {
       (*this)(std::move(error));
-    } catch (...) {  // what the callback owned has fired in turn, as it was destroyed
+    } catch (...) {  // NOLINT(bugprone-empty-catch): what the callback owned has fired in turn
     }
   }
   Callback callback_;
