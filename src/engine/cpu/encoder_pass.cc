@@ -123,7 +123,7 @@ void EncoderPass::normalize(const float* in, const NormWeights& weights, Range r
 Product EncoderPass::product_of(const PackedLinear& linear, const Activations& in,
                                 size_t rows) const {
   const Operand operand =
-      make_operand(*weights_.kernels, in, rows, linear.panels.k, linear.panels.format, operand_);
+      make_operand(*weights_.kernels, in, {rows, linear.panels.k, linear.panels.format}, operand_);
   Product product;
   product.a = operand.values;
   product.lda = operand.ld;

@@ -22,9 +22,17 @@ struct Operand {
   const RowScale* scales = nullptr;
 };
 
-// The first `rows` rows of n values; converted into `memory` unless they are in that format.
-inline Operand make_operand(const KernelTable& kernels, const Activations& in, size_t rows,
-                            size_t n, Format format, const OperandMemory& memory) {
+// Rows of n values, wanted in a format.
+struct OperandShape {
+  size_t rows = 0;
+  size_t n = 0;
+  Format format = Format::F32;
+};
+
+// The first rows of `in`; converted into `memory` unless they are in that format.
+inline Operand make_operand(const KernelTable& kernels, const Activations& in,
+                            const OperandShape& shape, const OperandMemory& memory) {
+  const Format format = shape.format;
   const bool as_is = (format == Format::F32 && in.f32 != nullptr) ||
                      (format == Format::Bf16 && in.bf16 != nullptr);
   if (as_is) return {in.data(), in.ld, nullptr};
@@ -32,9 +40,9 @@ inline Operand make_operand(const KernelTable& kernels, const Activations& in, s
   convert.in = in.f32;
   convert.in_bf16 = in.bf16;
   convert.ldi = in.ld;
-  convert.rows = rows;
-  convert.n = n;
-  convert.ldo = padded(n);
+  convert.rows = shape.rows;
+  convert.n = shape.n;
+  convert.ldo = padded(shape.n);
   if (format == Format::Int8) {
     convert.out_int8 = reinterpret_cast<uint8_t*>(memory.values);
     convert.scales = memory.scales;
