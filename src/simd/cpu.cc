@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simd/cpu.h"
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include <string>
 
 #include "base/error.h"
@@ -19,6 +24,14 @@ std::string_view to_string(Isa isa) {
       return "avx512_vnni";
     case Isa::Avx512Bf16:
       return "avx512_bf16";
+    case Isa::Neon:
+      return "neon";
+    case Isa::NeonDotprod:
+      return "neon_dotprod";
+    case Isa::NeonI8mm:
+      return "neon_i8mm";
+    case Isa::NeonBf16:
+      return "neon_bf16";
   }
   return "unknown";
 }
@@ -37,6 +50,17 @@ std::vector<Isa> supported_isas() {
   if (avx512) isas.push_back(Isa::Avx512);
   if (vnni) isas.push_back(Isa::Avx512Vnni);
   if (bf16) isas.push_back(Isa::Avx512Bf16);
+#elif defined(__aarch64__)
+  const unsigned long first = getauxval(AT_HWCAP);
+  const unsigned long second = getauxval(AT_HWCAP2);
+  const bool neon = (first & HWCAP_ASIMD) != 0;
+  const bool dotprod = neon && (first & HWCAP_ASIMDDP) != 0;
+  const bool i8mm = dotprod && (second & HWCAP2_I8MM) != 0;
+  const bool bf16 = i8mm && (second & HWCAP2_BF16) != 0;
+  if (neon) isas.push_back(Isa::Neon);
+  if (dotprod) isas.push_back(Isa::NeonDotprod);
+  if (i8mm) isas.push_back(Isa::NeonI8mm);
+  if (bf16) isas.push_back(Isa::NeonBf16);
 #endif
   return isas;
 }

@@ -10,7 +10,7 @@
 
 namespace neso {
 
-std::string_view to_string(Isa isa);  // "generic", "avx2", "avx512", ...
+std::string_view to_string(Isa isa);  // "generic", "avx2", "neon_dotprod", ...
 
 // By its name; empty is the best. Refuses what this CPU lacks, with the list of what it has.
 Result<Isa> choose_isa(std::string_view name);

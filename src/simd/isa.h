@@ -5,7 +5,17 @@
 
 namespace neso {
 
-// Ascending: each one implies those before it.
-enum class Isa { Generic, Avx2, Avx512, Avx512Vnni, Avx512Bf16 };
+// Ascending: each one implies those before it of the same machine, x86-64 or arm64, and Generic.
+enum class Isa {
+  Generic,
+  Avx2,
+  Avx512,
+  Avx512Vnni,
+  Avx512Bf16,
+  Neon,
+  NeonDotprod,
+  NeonI8mm,
+  NeonBf16
+};
 
 }  // namespace neso

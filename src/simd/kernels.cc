@@ -16,6 +16,15 @@ const KernelTable& kernel_table(Isa isa) {
       return kAvx512VnniKernels;
     case Isa::Avx512Bf16:
       return kAvx512Bf16Kernels;
+#elif defined(__aarch64__)
+    case Isa::Neon:
+      return kNeonKernels;
+    case Isa::NeonDotprod:
+      return kNeonDotprodKernels;
+    case Isa::NeonI8mm:
+      return kNeonI8mmKernels;
+    case Isa::NeonBf16:
+      return kNeonBf16Kernels;
 #endif
     default:
       return kGenericKernels;

@@ -78,6 +78,7 @@ inline Vec lookup16(const float* table, VecInt index) {
 }
 
 #include "simd/bf16_by_hand.inc"
+#include "simd/left_in_all_lanes.inc"
 
 // sum + the products of four u8 and four s8, exact: even and odd bytes widened to 16 bits.
 // (vpmaddubsw would saturate.)

@@ -76,6 +76,7 @@ inline Vec lookup16(const float* table, VecInt index) {
 }
 
 #include "simd/bf16_by_hand.inc"
+#include "simd/left_in_all_lanes.inc"
 
 // sum + the products of four u8 and four s8.
 inline VecInt dot_int8(VecInt sum, VecInt a, VecInt b) {
