@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Third-party libraries. Ours link these targets; each has one home folder (tools/check_layers.py).
 
+if(NESO_ENGINE_ONLY)
+  include(engine_dependencies)
+  return()
+endif()
+
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(fmt 9 REQUIRED)

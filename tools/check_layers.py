@@ -43,6 +43,7 @@ HOMES = {
     "?mmintrin.h": ["simd/*"],
     "immintrin.h": ["simd/*"],
     "x86intrin.h": ["simd/*"],
+    "arm_neon.h": ["simd/*"],
     "neso_tokenizers.h": ["tokenizer/*"],
     "CLI/*": ["app/*"],
     "CLI11.hpp": ["app/*"],

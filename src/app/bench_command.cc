@@ -62,8 +62,9 @@ OptionTable option_table(BenchCommand& command) {
                      {"onnx-int8", text_value(command.quantized_onnx_model),
                       "a quantized model.onnx, compared as one more engine"},
                      {"isa", text_value(command.isa),
-                      "instruction set of our engine: generic, avx2, avx512, avx512_vnni, "
-                      "avx512_bf16. Unset: the best that this machine has"},
+                      "instruction set of our engine: generic; avx2, avx512, avx512_vnni, "
+                      "avx512_bf16; neon, neon_dotprod, neon_i8mm, neon_bf16. Unset: the best that "
+                      "this machine has"},
                      {"onnxruntime-library", path_value(command.onnx_library),
                       "libonnxruntime to open"},
                      {"threads", integer_value(command.threads, 0, 1024),
