@@ -19,15 +19,20 @@ class Conversions : public testing::TestWithParam<Isa> {
  protected:
   const KernelTable& kernels() const { return kernel_table(GetParam()); }
 
-  std::vector<Bf16> to_bf16(const Floats& row, size_t n) {
-    std::vector<Bf16> out(padded(n));
+  // One row; the caller says where it goes.
+  static Convert one_row(const Floats& row, size_t n) {
     Convert convert;
     convert.in = row.data();
-    convert.ldi = padded(n);
     convert.rows = 1;
     convert.n = n;
+    convert.ldi = convert.ldo = padded(n);
+    return convert;
+  }
+
+  std::vector<Bf16> to_bf16(const Floats& row, size_t n) {
+    std::vector<Bf16> out(padded(n));
+    Convert convert = one_row(row, n);
     convert.out_bf16 = out.data();
-    convert.ldo = padded(n);
     kernels().convert(convert);
     return out;
   }
@@ -35,13 +40,8 @@ class Conversions : public testing::TestWithParam<Isa> {
   RowScale quantize(const Floats& row, size_t n, std::vector<uint8_t>& out) {
     out.assign(padded(n), 0);
     RowScale scale;
-    Convert convert;
-    convert.in = row.data();
-    convert.ldi = padded(n);
-    convert.rows = 1;
-    convert.n = n;
+    Convert convert = one_row(row, n);
     convert.out_int8 = out.data();
-    convert.ldo = padded(n);
     convert.scales = &scale;
     kernels().convert(convert);
     return scale;
@@ -97,11 +97,7 @@ TEST_P(Conversions, EveryInstructionSetGivesTheBytesOfTheGenericOne) {
     std::vector<uint8_t> ours(padded(n));
     std::vector<uint8_t> theirs(padded(n));
     RowScale scales[2];
-    Convert convert;
-    convert.in = row.data();
-    convert.rows = 1;
-    convert.n = n;
-    convert.ldi = convert.ldo = padded(n);
+    Convert convert = one_row(row, n);
     convert.out_int8 = ours.data();
     convert.scales = &scales[0];
     kernels().convert(convert);

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "engine/cpu/test_bert.h"
+
 namespace neso {
 namespace {
 
@@ -15,15 +17,6 @@ TokenBatch batch_of(const std::vector<size_t>& lengths) {
   TokenBatch batch;
   for (const size_t length : lengths) batch.append(std::vector<int32_t>(length, 1));
   return batch;
-}
-
-Architecture minilm() {
-  Architecture a;
-  a.hidden = 384;
-  a.layers = 6;
-  a.heads = 12;
-  a.intermediate = 1536;
-  return a;
 }
 
 void expect_every_sequence_once(const BatchPlan& plan, const TokenBatch& batch) {
@@ -50,24 +43,24 @@ TEST(PlanBatch, EverySequenceIsInOneChunkWhateverTheBatch) {
     for (size_t& length : lengths) length = 1 + generator() % (round % 3 == 0 ? 512 : 20);
     const TokenBatch batch = batch_of(lengths);
     for (const size_t members : {1, 2, 3, 16}) {
-      expect_every_sequence_once(plan_batch(batch, minilm(), members), batch);
+      expect_every_sequence_once(plan_batch(batch, minilm_sizes(), members), batch);
     }
   }
 }
 
 TEST(PlanBatch, EmptyBatchHasNoChunks) {
-  EXPECT_TRUE(plan_batch(TokenBatch(), minilm(), 2).chunks.empty());
+  EXPECT_TRUE(plan_batch(TokenBatch(), minilm_sizes(), 2).chunks.empty());
 }
 
 TEST(PlanBatch, ManyTextsBecomeEvenChunks) {
-  const BatchPlan plan = plan_batch(batch_of(std::vector<size_t>(32, 128)), minilm(), 2);
+  const BatchPlan plan = plan_batch(batch_of(std::vector<size_t>(32, 128)), minilm_sizes(), 2);
   EXPECT_EQ(plan.spread, Spread::Chunks);
   EXPECT_EQ(plan.chunks.size(), 32U);
   for (const Chunk& chunk : plan.chunks) EXPECT_EQ(chunk.rows(), 128U);
 }
 
 TEST(PlanBatch, ShortTextsFillEveryMember) {
-  const BatchPlan plan = plan_batch(batch_of(std::vector<size_t>(32, 8)), minilm(), 2);
+  const BatchPlan plan = plan_batch(batch_of(std::vector<size_t>(32, 8)), minilm_sizes(), 2);
   EXPECT_EQ(plan.spread, Spread::Chunks);
   ASSERT_EQ(plan.chunks.size(), 2U);
   EXPECT_EQ(plan.chunks[0].rows(), plan.chunks[1].rows());
@@ -75,17 +68,17 @@ TEST(PlanBatch, ShortTextsFillEveryMember) {
 
 TEST(PlanBatch, LoneTextIsSharedByAll) {
   for (const size_t length : {8, 128, 512}) {
-    EXPECT_EQ(plan_batch(batch_of({length}), minilm(), 2).spread, Spread::Together) << length;
+    EXPECT_EQ(plan_batch(batch_of({length}), minilm_sizes(), 2).spread, Spread::Together) << length;
   }
 }
 
 TEST(PlanBatch, UnevenBatchIsSharedByAll) {
-  EXPECT_EQ(plan_batch(batch_of({128, 128, 128}), minilm(), 2).spread, Spread::Together);
-  EXPECT_EQ(plan_batch(batch_of({500, 60, 60}), minilm(), 2).spread, Spread::Together);
+  EXPECT_EQ(plan_batch(batch_of({128, 128, 128}), minilm_sizes(), 2).spread, Spread::Together);
+  EXPECT_EQ(plan_batch(batch_of({500, 60, 60}), minilm_sizes(), 2).spread, Spread::Together);
 }
 
 TEST(PlanBatch, TinyWorkWakesNobody) {
-  Architecture tiny = minilm();
+  Architecture tiny = minilm_sizes();
   tiny.hidden = 36;
   tiny.heads = 3;
   tiny.intermediate = 77;
@@ -94,12 +87,13 @@ TEST(PlanBatch, TinyWorkWakesNobody) {
 }
 
 TEST(PlanBatch, OnlyAsManyMembersAsTheWorkIsWorth) {
-  EXPECT_EQ(plan_batch(batch_of({1}), minilm(), 64).members, 8U);  // 21 million operations
-  EXPECT_EQ(plan_batch(batch_of({128}), minilm(), 64).members, 64U);
+  EXPECT_EQ(plan_batch(batch_of({1}), minilm_sizes(), 64).members, 8U);  // 21 million operations
+  EXPECT_EQ(plan_batch(batch_of({128}), minilm_sizes(), 64).members, 64U);
 }
 
 TEST(PlanBatch, OneMemberWorksAlone) {
-  EXPECT_EQ(plan_batch(batch_of(std::vector<size_t>(32, 128)), minilm(), 1).spread, Spread::Alone);
+  EXPECT_EQ(plan_batch(batch_of(std::vector<size_t>(32, 128)), minilm_sizes(), 1).spread,
+            Spread::Alone);
 }
 
 }  // namespace

@@ -65,13 +65,14 @@ class CpuEngine final : public Engine {
   Result<> compute(const TokenBatch& batch, const Output& output) {
     const BatchPlan plan = plan_batch(batch, weights_->architecture, team_->members());
     NESO_TRY_VOID(reserve(plan));
+    const PassInput input(weights_->architecture, batch);
     // The caller's thread is not ours: its setting comes back afterwards.
     const ScopedFlushDenormals flush;
     if (plan.spread == Spread::Together) {
       Barrier barrier(plan.members);
       team_->run([&](size_t member) {
         if (member >= plan.members) return;
-        compute_together(plan, batch, output, PassMember{member, plan.members, &barrier});
+        compute_together(plan, input, output, PassMember{member, plan.members, &barrier});
       });
       return {};
     }
@@ -79,7 +80,7 @@ class CpuEngine final : public Engine {
     const auto take_chunks = [&](size_t member) {
       if (member >= plan.members) return;
       for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < plan.chunks.size();) {
-        compute_alone(plan.chunks[i], batch, output, workspaces_[member]);
+        compute_alone(plan.chunks[i], input, output, workspaces_[member]);
       }
     };
     if (plan.spread == Spread::Alone) {
@@ -110,22 +111,22 @@ class CpuEngine final : public Engine {
     return {};
   }
 
-  void compute_alone(const Chunk& chunk, const TokenBatch& batch, const Output& output,
+  void compute_alone(const Chunk& chunk, const PassInput& input, const Output& output,
                      Workspace& workspace) {
-    EncoderPass pass(*weights_, batch, chunk, workspace, workspace, PassMember{});
+    EncoderPass pass(*weights_, input, chunk, workspace, workspace, PassMember{});
     pass.run();
     for (size_t i = 0; i < chunk.sequences.size(); ++i) {
-      publish(batch, chunk, i, pass.states(), output);
+      publish(input.batch, chunk, i, pass.states(), output);
     }
   }
 
-  void compute_together(const BatchPlan& plan, const TokenBatch& batch, const Output& output,
+  void compute_together(const BatchPlan& plan, const PassInput& input, const Output& output,
                         const PassMember& member) {
     for (const Chunk& chunk : plan.chunks) {
-      EncoderPass pass(*weights_, batch, chunk, workspaces_[0], workspaces_[member.index], member);
+      EncoderPass pass(*weights_, input, chunk, workspaces_[0], workspaces_[member.index], member);
       pass.run();
       for (size_t i = member.index; i < chunk.sequences.size(); i += member.count) {
-        publish(batch, chunk, i, pass.states(), output);
+        publish(input.batch, chunk, i, pass.states(), output);
       }
       // The next chunk overwrites the states.
       member.barrier->arrive_and_wait();

@@ -165,7 +165,8 @@ TEST_P(CpuEngineOn, StaleMemoryIsNeverRead) {
       Workspace workspace;
       EXPECT_TRUE(workspace.reserve(*weights, {200, 160}).has_value());
       std::ranges::fill(workspace.memory(), stale);
-      EncoderPass pass(*weights, batch, chunk, workspace, workspace, PassMember{});
+      const PassInput input(architecture, batch);
+      EncoderPass pass(*weights, input, chunk, workspace, workspace, PassMember{});
       pass.run();
       Floats states;
       for (size_t r = 0; r < chunk.rows(); ++r) {

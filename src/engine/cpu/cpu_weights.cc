@@ -79,10 +79,11 @@ size_t scratch_floats(const CpuWeights& weights) {
   const Architecture& a = weights.architecture;
   const bool rows_are_padded = padded(a.hidden) == a.hidden;
   const bool words_are_converted = weights.precision != Precision::Fp32;
-  const size_t layers = std::max(3 * a.hidden, 2 * up_columns(weights));
+  // Values and gates are read one after the other and arranged behind each other.
+  const size_t ffn = up_columns(weights) + (a.gated ? a.intermediate : 0);
   size_t tables = rows_are_padded ? 0 : std::max(a.max_positions, a.type_vocabulary);
   if (!rows_are_padded || words_are_converted) tables = std::max(tables, a.vocabulary);
-  return a.hidden * std::max({layers, a.intermediate, tables});
+  return a.hidden * std::max({3 * a.hidden, ffn, tables});
 }
 
 class Packer {

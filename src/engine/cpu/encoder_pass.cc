@@ -30,10 +30,10 @@ void set_output(Product& product, const Activations& out) {
 
 }  // namespace
 
-EncoderPass::EncoderPass(const CpuWeights& weights, const TokenBatch& batch, const Chunk& chunk,
+EncoderPass::EncoderPass(const CpuWeights& weights, const PassInput& input, const Chunk& chunk,
                          Workspace& shared, Workspace& own, PassMember member)
     : weights_(weights),
-      batch_(batch),
+      batch_(input.batch),
       chunk_(chunk),
       member_(member),
       split_columns_(splits_columns(chunk.rows(), member.count)),
@@ -49,7 +49,9 @@ EncoderPass::EncoderPass(const CpuWeights& weights, const TokenBatch& batch, con
       attention_(
           *weights.kernels,
           {weights.architecture.hidden, weights.architecture.head_size(), weights.activations},
-          own.longest(), own.attention()) {}
+          own.longest(), own.attention()),
+      scaled_angles_(input.scaled_angles),
+      angles_(split_columns_ ? own.angles() : shared.angles()) {}
 
 EncoderPass::Range EncoderPass::share(size_t size) const {
   return {size * member_.index / member_.count, size * (member_.index + 1) / member_.count};
@@ -60,7 +62,7 @@ void EncoderPass::meet() const {
 }
 
 void EncoderPass::run() {
-  if (weights_.angles != nullptr) find_angles();
+  if (angles_ != nullptr) find_angles();
   embed();
   for (const LayerWeights& layer : weights_.layers) {
     queries_keys_values(layer);
@@ -156,22 +158,21 @@ void EncoderPass::multiply(Product product) const {
   weights_.kernels->product(product);
 }
 
-// Rotary angles follow the position, and with dynamic scaling the sequence's own length.
+// Of this member's rows. Rotary angles follow the position, and with dynamic scaling the sequence's
+// own length.
 void EncoderPass::find_angles() {
-  const Architecture& a = weights_.architecture;
-  const size_t row = rotary_row(a.head_size());
-  angles_.resize(chunk_.rows());
+  const size_t row = rotary_row(weights_.architecture.head_size());
   for (size_t i = 0; i < chunk_.sequences.size(); ++i) {
-    const auto start = static_cast<size_t>(batch_.cu_seqlens[chunk_.sequences[i]]);
-    const size_t tokens = chunk_.offsets[i + 1] - chunk_.offsets[i];
-    const float* table = weights_.angles;
-    if (const float base = rotary_base(a, tokens); base != a.rotary.base) {
-      scaled_angles_.emplace_back(a.max_positions * row);
-      rotary_angles(base, a.head_size(), scaled_angles_.back());
-      table = scaled_angles_.back().data();
+    const size_t sequence = chunk_.sequences[i];
+    const auto start = static_cast<size_t>(batch_.cu_seqlens[sequence]);
+    const float* scaled = scaled_angles_.of(sequence);
+    const float* table = scaled != nullptr ? scaled : weights_.angles;
+    const size_t begin = std::max(chunk_.offsets[i], rows_.begin);
+    const size_t end = std::min(chunk_.offsets[i + 1], rows_.end);
+    for (size_t r = begin; r < end; ++r) {
+      const size_t token = start + (r - chunk_.offsets[i]);
+      angles_[r] = table + position_of(batch_, token, start) * row;
     }
-    for (size_t t = 0; t < tokens; ++t)
-      angles_[chunk_.offsets[i] + t] = table + position_of(batch_, start + t, start) * row;
   }
 }
 
@@ -182,10 +183,10 @@ void EncoderPass::queries_keys_values(const LayerWeights& layer) {
     Product product = product_of(layer.qkv, states_at(begin), rows.end - rows.begin);
     set_output(product, qkv_.at(begin));
     multiply(product);
-    if (!angles_.empty() && !split_columns_) rotate(rows, {0, 2 * a.heads});
+    if (angles_ != nullptr && !split_columns_) rotate(rows, {0, 2 * a.heads});
   }
-  if (angles_.empty() || !split_columns_) return;
-  // Queries and keys are 2 heads' columns, then come the values.
+  if (angles_ == nullptr || !split_columns_) return;
+  // Columns are those of the queries' heads, of the keys' heads, then of the values', which stay.
   const size_t head = a.head_size();
   if (weights_.kernels->panel_width % head == 0) {
     const Range columns = columns_of_member(3 * a.hidden);
@@ -209,7 +210,7 @@ void EncoderPass::rotate(Range rows, Range heads) {
   rotate.rows = rows.end - rows.begin;
   rotate.heads = heads.end - heads.begin;
   rotate.head_size = head_size;
-  rotate.angles = angles_.data() + rows.begin;
+  rotate.angles = angles_ + rows.begin;
   weights_.kernels->rotate(rotate);
 }
 

@@ -5,16 +5,25 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
 #include "engine/cpu/attention.h"
 #include "engine/cpu/batch_plan.h"
 #include "engine/cpu/cpu_weights.h"
+#include "engine/cpu/rotary.h"
 #include "engine/cpu/worker_team.h"
 #include "engine/cpu/workspace.h"
 #include "tensor/token_batch.h"
 
 namespace neso {
+
+// A batch, and what its passes need that takes memory: made before any member starts, because
+// members cannot fail.
+struct PassInput {
+  PassInput(const Architecture& architecture, const TokenBatch& tokens)
+      : batch(tokens), scaled_angles(architecture, tokens) {}
+  const TokenBatch& batch;
+  const ScaledAngles scaled_angles;
+};
 
 // Who runs this pass. Several members share one chunk and meet at the barrier.
 struct PassMember {
@@ -25,10 +34,10 @@ struct PassMember {
 
 class EncoderPass {
  public:
-  // `shared` is the same for all members and has room for the chunk. `own` is not; it holds states
-  // of all rows when columns are split, one block of inner activations when rows are, and the
-  // scratch of attention. A lone member passes one workspace for both.
-  EncoderPass(const CpuWeights& weights, const TokenBatch& batch, const Chunk& chunk,
+  // Allocates nothing. `shared` is the same for all members and has room for the chunk. `own` is
+  // not; it holds states of all rows when columns are split, one block of inner activations when
+  // rows are, and the scratch of attention. A lone member passes one workspace for both.
+  EncoderPass(const CpuWeights& weights, const PassInput& input, const Chunk& chunk,
               Workspace& shared, Workspace& own, PassMember member);
 
   // Returns when the states of all rows are computed, by all members.
@@ -71,9 +80,8 @@ class EncoderPass {
   Activations inner_;
   OperandMemory operand_;
   Attention attention_;
-  // Of rotary positions, per row of the chunk.
-  std::vector<const float*> angles_;
-  std::vector<std::vector<float>> scaled_angles_;  // of sequences with a base of their own
+  const ScaledAngles& scaled_angles_;
+  const float** angles_;  // of rotary positions, per row of the chunk; else null
 };
 
 }  // namespace neso

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cpu/rotary.h"
 
+#include <algorithm>
 #include <cmath>
-#include <vector>
 
 namespace neso {
 
@@ -22,6 +22,21 @@ void rotary_angles(float base, size_t head_size, std::span<float> out) {
       cosines[i] = std::cos(angle);
       sines[i] = std::sin(angle);
     }
+  }
+}
+
+ScaledAngles::ScaledAngles(const Architecture& architecture, const TokenBatch& batch) {
+  if (architecture.position_kind != PositionKind::Rotary) return;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const float base = rotary_base(architecture, batch.length(i));
+    if (base == architecture.rotary.base) continue;
+    const auto first = static_cast<size_t>(batch.cu_seqlens[i]);
+    size_t positions = batch.length(i);
+    for (size_t t = 0; t < batch.length(i) && !batch.positions.empty(); ++t)
+      positions = std::max(positions, static_cast<size_t>(batch.positions[first + t]) + 1);
+    tables_.resize(batch.size());
+    tables_[i].resize(positions * rotary_row(architecture.head_size()));
+    rotary_angles(base, architecture.head_size(), tables_[i]);
   }
 }
 

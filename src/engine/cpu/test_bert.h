@@ -130,6 +130,16 @@ class RandomWeights final : public WeightStore {
   std::map<std::string, std::pair<size_t, float>, std::less<>> spoilt_;
 };
 
+// The sizes of all-MiniLM-L6-v2 that time depends on.
+inline Architecture minilm_sizes() {
+  Architecture a;
+  a.hidden = 384;
+  a.layers = 6;
+  a.heads = 12;
+  a.intermediate = 1536;
+  return a;
+}
+
 // Of architecture.family.
 inline Checkpoint random_encoder(const Architecture& architecture, uint32_t seed) {
   Checkpoint checkpoint;

@@ -53,6 +53,10 @@ Result<> Workspace::reserve(const CpuWeights& weights, const WorkspaceSize& size
         carver.floats(block * padded(std::max(a.hidden, a.intermediate)) / 2));
     static_assert(sizeof(RowScale) == 2 * sizeof(float));
     operand_.scales = reinterpret_cast<RowScale*>(carver.floats(2 * block));
+    if (a.position_kind == PositionKind::Rotary) {
+      angles_ = reinterpret_cast<const float**>(
+          carver.floats(grown.rows * sizeof(const float*) / sizeof(float)));
+    }
     attention_ = {carver.floats(attention), attention};
   };
   Carver count(nullptr);

@@ -32,6 +32,7 @@ class Workspace {
   Activations context() const { return context_; }    // [rows, padded(hidden)]
   Activations inner() const { return inner_; }        // [block, padded(inner_columns())]
   OperandMemory operand() const { return operand_; }  // [block], of hidden or intermediate columns
+  const float** angles() const { return angles_; }    // [rows], of rotary positions; else null
   std::span<float> attention() const { return attention_; }
   size_t longest() const { return size_.longest; }
 
@@ -47,6 +48,7 @@ class Workspace {
   Activations context_;
   Activations inner_;
   OperandMemory operand_;
+  const float** angles_ = nullptr;
   std::span<float> attention_;
 };
 
