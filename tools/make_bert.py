@@ -149,17 +149,26 @@ def write_folder(folder, bert, pooling="mean", normalize=True):
     write_safetensors(folder / "model.safetensors", tensor_shapes(bert), bert.seed)
 
 
+def add_size_options(parser, kind):
+    """An option for each field of the dataclass `kind`."""
+    for field in dataclasses.fields(kind):
+        parser.add_argument(f"--{field.name}", type=field.type, default=field.default)
+
+
+def sizes_from(args, kind):
+    return kind(**{field.name: getattr(args, field.name) for field in dataclasses.fields(kind)})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for field in dataclasses.fields(Bert):
-        parser.add_argument(f"--{field.name}", type=field.type, default=field.default)
+    add_size_options(parser, Bert)
     parser.add_argument("--pooling", default="mean",
                         choices=["cls", "mean", "max", "mean_sqrt_len", "weightedmean", "lasttoken"])
     parser.add_argument("--no-normalize", action="store_true")
     parser.add_argument("--tokenizer", type=pathlib.Path, help="a tokenizer.json to copy into the folder")
     parser.add_argument("--out", required=True, type=pathlib.Path)
     args = parser.parse_args()
-    bert = Bert(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Bert)})
+    bert = sizes_from(args, Bert)
     if bert.hidden % bert.heads != 0:
         parser.error(f"--hidden {bert.hidden} is not a multiple of --heads {bert.heads}")
     write_folder(args.out, bert, args.pooling, not args.no_normalize)

@@ -81,11 +81,10 @@ def write_folder(folder, nomic):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for field in dataclasses.fields(Nomic):
-        parser.add_argument(f"--{field.name}", type=field.type, default=field.default)
+    make_bert.add_size_options(parser, Nomic)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     args = parser.parse_args()
-    write_folder(args.out, Nomic(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Nomic)}))
+    write_folder(args.out, make_bert.sizes_from(args, Nomic))
 
 
 if __name__ == "__main__":

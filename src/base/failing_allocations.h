@@ -22,6 +22,9 @@ class FailingAllocations {
     Spared& operator=(const Spared&) = delete;
   };
 
+  // Far more than any request makes: where a loop over n ends that should have ended before.
+  static constexpr int kMostOfARequest = 20'000;
+
   // The n-th allocation from now on fails, only that one. 0: none.
   static void fail(int64_t n) { left_.store(n); }
   // Whether it has failed.

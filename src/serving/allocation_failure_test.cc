@@ -7,14 +7,13 @@
 #include <future>
 
 #include "base/failing_allocations.h"
-#include "checkpoint/test_folder.h"
+#include "base/temporary_folder.h"
 #include "serving/service.h"
 
 namespace neso {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int kMostAllocations = 20'000;  // of one request; far above the true number
 
 class AllocationFailure : public ::testing::Test {
  protected:
@@ -57,7 +56,7 @@ TEST_F(AllocationFailure, F10_EveryEmbedRequestIsAnsweredRightlyOrRefused) {
   ASSERT_TRUE(right) << right.error().message;
   int refused = 0;
   int n = 1;
-  for (; n < kMostAllocations; ++n) {
+  for (; n < FailingAllocations::kMostOfARequest; ++n) {
     const auto answer = ask(&Service::embed, request, n);
     const bool failed = FailingAllocations::failed();
     FailingAllocations::fail(0);
@@ -76,7 +75,7 @@ TEST_F(AllocationFailure, F10_EveryEmbedRequestIsAnsweredRightlyOrRefused) {
     }
     if (!failed) break;
   }
-  EXPECT_LT(n, kMostAllocations);
+  EXPECT_LT(n, FailingAllocations::kMostOfARequest);
   EXPECT_GT(refused, 10);
   EXPECT_TRUE(ask(&Service::embed, request, 0));
   service_.reset();  // whoever still held a request has let go
@@ -93,7 +92,7 @@ TEST_F(AllocationFailure, F10_EveryInferRequestIsAnsweredRightlyOrRefused) {
   ASSERT_TRUE(right) << right.error().message;
   const auto expected = right->outputs.front().tensor.as<float>();
   int n = 1;
-  for (; n < kMostAllocations; ++n) {
+  for (; n < FailingAllocations::kMostOfARequest; ++n) {
     const auto answer = ask(&Service::infer, request, n);
     const bool failed = FailingAllocations::failed();
     FailingAllocations::fail(0);
@@ -104,7 +103,7 @@ TEST_F(AllocationFailure, F10_EveryInferRequestIsAnsweredRightlyOrRefused) {
     }
     if (!failed) break;
   }
-  EXPECT_LT(n, kMostAllocations);
+  EXPECT_LT(n, FailingAllocations::kMostOfARequest);
   EXPECT_TRUE(ask(&Service::infer, request, 0));
   service_.reset();  // whoever still held a request has let go
   EXPECT_EQ(memory_.held_by_requests(), 0U);

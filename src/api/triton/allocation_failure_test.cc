@@ -14,7 +14,6 @@ namespace neso::triton {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int kMostAllocations = 20'000;  // of one request; far above the true number
 
 class AllocationFailureOverHttp : public ::testing::Test {
  protected:
@@ -51,7 +50,7 @@ TEST_F(AllocationFailureOverHttp, F10_EveryRequestIsAnsweredRightlyOrWith503) {
   ASSERT_EQ(right->status, 200) << right->body;
   int refused = 0;
   int n = 1;
-  for (; n < kMostAllocations; ++n) {
+  for (; n < FailingAllocations::kMostOfARequest; ++n) {
     FailingAllocations::fail(n);
     const auto answer = client.ask(request);
     const bool failed = FailingAllocations::failed();
@@ -69,7 +68,7 @@ TEST_F(AllocationFailureOverHttp, F10_EveryRequestIsAnsweredRightlyOrWith503) {
     }
     if (!failed) break;
   }
-  EXPECT_LT(n, kMostAllocations);
+  EXPECT_LT(n, FailingAllocations::kMostOfARequest);
   EXPECT_GT(refused, 10);
   const auto after = client.ask(request);
   ASSERT_TRUE(after);
