@@ -13,6 +13,7 @@
 #include "checkpoint/encoder_weights.h"
 #include "checkpoint/families.h"
 #include "checkpoint/modules.h"
+#include "checkpoint/onnx_weights.h"
 #include "checkpoint/text_settings.h"
 
 namespace neso {
@@ -90,6 +91,10 @@ Result<> fill_weights(const fs::path& transformer_folder, Checkpoint& checkpoint
   if (weights.error().code != ErrorCode::NotFound) return std::move(weights).error();
   checkpoint.no_weights_reason = std::move(weights).error().message;
   std::error_code error;
+  if (const fs::path onnx = transformer_folder / "model.onnx"; fs::exists(onnx, error)) {
+    use_onnx_weights(onnx, checkpoint);
+    if (checkpoint.weights) return {};
+  }
   if (fs::exists(transformer_folder / "pytorch_model.bin", error)) {
     checkpoint.no_weights_reason +=
         "; its pytorch_model.bin is not read (pickle can run code): save it as safetensors";
@@ -111,6 +116,25 @@ Result<> fill_pad_token(const ConfigFile& config, Checkpoint& checkpoint) {
 }
 
 }  // namespace
+
+void use_onnx_weights(const fs::path& model, Checkpoint& checkpoint) {
+  if (checkpoint.architecture.family.empty()) return;
+  const auto open = [&]() -> Result<> {
+    NESO_TRY(checkpoint.weights, open_onnx_weights(model));
+    NESO_TRY_VOID(encoder_weight_names(checkpoint));
+    return {};
+  };
+  if (const Result<> opened = open(); !opened) {
+    checkpoint.weights = nullptr;
+    checkpoint.no_weights_reason += fmt::format(
+        "{}{} is not an export that our engine can take weights from: {}",
+        checkpoint.no_weights_reason.empty() ? "" : "; ", model.string(), opened.error().message);
+    return;
+  }
+  checkpoint.onnx_weights = model;
+  checkpoint.no_weights_reason.clear();
+  warn_of_unused_layers(checkpoint);
+}
 
 Result<Checkpoint> open_checkpoint(const fs::path& folder) {
   NESO_TRY(const Modules modules, read_modules(folder));

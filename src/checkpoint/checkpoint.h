@@ -36,9 +36,12 @@ struct Checkpoint {
   std::string default_prompt_name;  // empty: none
   std::optional<size_t> truncate_dim;
   std::filesystem::path tokenizer_json;  // empty when the folder has none
-  // Null when our engines cannot run the folder (an ONNX folder); then the reason is a sentence.
+  // Null when our engines cannot run the folder; then the reason is a sentence.
   std::shared_ptr<const WeightStore> weights;
   std::string no_weights_reason;
+  // The ONNX file that holds `weights`; empty: they are safetensors. What such a graph computes is
+  // not looked at, only its weights: compare results before they are trusted.
+  std::filesystem::path onnx_weights;
   // Sentences for the log: settings that were read, but are hardly meant as they are.
   std::vector<std::string> warnings;
 };
@@ -46,9 +49,14 @@ struct Checkpoint {
 // Reads and validates a folder. Refuses, naming file, key and what is supported: an unknown
 // architecture, activation, pooling or module, sizes that contradict each other. A folder without
 // config.json is NotFound. With weights, every tensor that the architecture needs is there with the
-// right shape. A folder with an .onnx file, in it or one level below, may have any architecture:
-// when it is none of ours, `weights` is null, `architecture.family` empty and its sizes are what
-// config.json says of them, 0 where it is silent.
+// right shape; they are safetensors or, where there are none, those of model.onnx when it is an
+// export of the architecture. A folder with an .onnx file, in it or one level below, may have any
+// architecture: when it is none of ours, `weights` is null, `architecture.family` empty and its
+// sizes are what config.json says of them, 0 where it is silent.
 Result<Checkpoint> open_checkpoint(const std::filesystem::path& folder);
+
+// Gives a checkpoint without weights those of an ONNX file, when that is an export of its
+// architecture; otherwise adds to no_weights_reason why not.
+void use_onnx_weights(const std::filesystem::path& model, Checkpoint& checkpoint);
 
 }  // namespace neso

@@ -11,6 +11,7 @@
 
 #include "checkpoint/encoder_weights.h"
 #include "checkpoint/test_folder.h"
+#include "checkpoint/test_onnx.h"
 
 namespace neso {
 namespace {
@@ -330,6 +331,61 @@ TEST(FolderWithoutWeights, NeedsALimitOfTokensFromSomewhere) {
   folder.write("model.onnx", "graph");
   EXPECT_THAT(refusal(folder).message,
               HasSubstr("set \"max_seq_length\" in sentence_bert_config.json"));
+}
+
+// The small BERT's folder with its export instead of safetensors.
+class SmallBertExportFolder : public SmallBertFolder {
+ public:
+  explicit SmallBertExportFolder(const std::string& prefix = "") {
+    remove("model.safetensors");
+    write("model.onnx", onnx_bytes::small_bert_export(small_bert_tensors(prefix)).bytes());
+  }
+};
+
+TEST(FolderWithAnExport, TakesItsWeights) {
+  for (const std::string prefix : {"", "bert.", "auto_model."}) {
+    const SmallBertExportFolder folder(prefix);
+    const auto model = open_checkpoint(folder.path());
+    ASSERT_TRUE(model) << model.error().message;
+    ASSERT_NE(model->weights, nullptr) << model->no_weights_reason;
+    EXPECT_EQ(model->no_weights_reason, "");
+    EXPECT_EQ(model->onnx_weights, folder.path() / "model.onnx");
+    const auto names = encoder_weight_names(*model);
+    ASSERT_TRUE(names) << names.error().message;
+    EXPECT_EQ(names->layers.at(1).down.weight, prefix + "encoder.layer.1.output.dense.weight");
+    EXPECT_EQ(model->weights->find(names->layers.at(1).down.weight)->shape, (Shape{4, 6}));
+  }
+}
+
+TEST(FolderWithAnExport, PrefersSafetensors) {
+  const SmallBertExportFolder folder;
+  folder.write("model.safetensors", safetensors_bytes(small_bert_tensors()));
+  const auto model = open_checkpoint(folder.path());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_NE(model->weights, nullptr);
+  EXPECT_TRUE(model->onnx_weights.empty());
+}
+
+TEST(FolderWithAnExport, SaysWhyItsWeightsAreOfNoUse) {
+  const auto reason = [](const SmallBertExportFolder& folder) {
+    const auto model = open_checkpoint(folder.path());
+    EXPECT_TRUE(model);
+    EXPECT_EQ(model->weights, nullptr);
+    EXPECT_TRUE(model->onnx_weights.empty());
+    return model->no_weights_reason;
+  };
+  const SmallBertExportFolder other_sizes;
+  other_sizes.write("config.json", small_bert_config({{"intermediate_size", "7"}}));
+  EXPECT_THAT(reason(other_sizes),
+              AllOf(HasSubstr("model.onnx is not an export"), HasSubstr("config.json makes it")));
+  const SmallBertExportFolder deeper;
+  deeper.write("config.json", small_bert_config({{"num_hidden_layers", "3"}}));
+  EXPECT_THAT(reason(deeper), HasSubstr("no tensor \"encoder.layer.2"));
+  const SmallBertExportFolder fused;
+  fused.write("model.onnx", onnx_bytes::small_bert_export()
+                                .add({"Attention", {"x"}, "y", "", "", "com.microsoft"})
+                                .bytes());
+  EXPECT_THAT(reason(fused), HasSubstr("com.microsoft.Attention"));
 }
 
 TEST(FolderWithWeights, RefusesASpoiltFileEvenBesideOnnx) {

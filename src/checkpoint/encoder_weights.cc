@@ -22,10 +22,20 @@ std::string spell(std::string_view prefix, std::string_view name_template, size_
   return name;
 }
 
-// The one with which the store's names begin; nullopt when the family has none such.
-std::optional<std::string_view> find_prefix(const Family& family, const WeightStore& store) {
+// How a store spells a family's names.
+struct Spelling {
+  std::string_view prefix;
+  const WeightTemplates* names;
+};
+
+// nullopt when the store has the family's word embedding under no prefix.
+std::optional<Spelling> find_spelling(const Family& family, const WeightStore& store) {
   for (const std::string_view prefix : family.prefixes) {
-    if (store.find(spell(prefix, family.weights.word, 0)) != nullptr) return prefix;
+    if (store.find(spell(prefix, family.weights.word, 0)) == nullptr) continue;
+    const WeightTemplates& other = family.other_weights;
+    const bool is_other = !other.qkv.empty() &&
+                          store.find(spell(prefix, other.qkv.front(), 0) + ".weight") != nullptr;
+    return Spelling{prefix, is_other ? &other : &family.weights};
   }
   return std::nullopt;
 }
@@ -34,20 +44,23 @@ std::optional<std::string_view> find_prefix(const Family& family, const WeightSt
 class NameFinder {
  public:
   NameFinder(const Family& family, const Architecture& architecture, const WeightStore& store,
-             std::string_view prefix)
-      : family_(family), architecture_(architecture), store_(store), prefix_(prefix) {}
+             const Spelling& spelling)
+      : family_(family),
+        architecture_(architecture),
+        store_(store),
+        prefix_(spelling.prefix),
+        templates_(*spelling.names) {}
 
   Result<EncoderWeightNames> find_all() const {
-    const WeightTemplates& templates = family_.weights;
     EncoderWeightNames names;
-    NESO_TRY(names.word, table(templates.word, architecture_.vocabulary, family_.vocabulary.key));
+    NESO_TRY(names.word, table(templates_.word, architecture_.vocabulary, family_.vocabulary.key));
     if (architecture_.position_kind == PositionKind::Learned) {
       NESO_TRY(names.position,
-               table(templates.position, architecture_.max_positions, family_.max_positions.key));
+               table(templates_.position, architecture_.max_positions, family_.max_positions.key));
     }
     NESO_TRY(names.type,
-             table(templates.type, architecture_.type_vocabulary, family_.type_vocabulary.key));
-    NESO_TRY(names.embedding_norm, norm(templates.embedding_norm, 0));
+             table(templates_.type, architecture_.type_vocabulary, family_.type_vocabulary.key));
+    NESO_TRY(names.embedding_norm, norm(templates_.embedding_norm, 0));
     for (size_t layer = 0; layer < architecture_.layers; ++layer) {
       NESO_TRY(EncoderLayerWeightNames layer_names, find_layer(layer));
       names.layers.push_back(std::move(layer_names));
@@ -64,20 +77,20 @@ class NameFinder {
   Size intermediate() const { return {architecture_.intermediate, family_.intermediate.key}; }
 
   Result<EncoderLayerWeightNames> find_layer(size_t layer) const {
-    const WeightTemplates& templates = family_.weights;
     EncoderLayerWeightNames names;
-    const Size qkv{hidden().value * 3 / templates.qkv.size(), hidden().key};
-    for (const std::string_view part : templates.qkv) {
+    const Size qkv{hidden().value * 3 / templates_.qkv.size(), hidden().key};
+    for (const std::string_view part : templates_.qkv) {
       NESO_TRY(names.qkv.emplace_back(), linear(part, layer, qkv, hidden()));
     }
-    NESO_TRY(names.attention_output, linear(templates.attention_output, layer, hidden(), hidden()));
-    NESO_TRY(names.attention_norm, norm(templates.attention_norm, layer));
-    NESO_TRY(names.up, linear(templates.up, layer, intermediate(), hidden()));
+    NESO_TRY(names.attention_output,
+             linear(templates_.attention_output, layer, hidden(), hidden()));
+    NESO_TRY(names.attention_norm, norm(templates_.attention_norm, layer));
+    NESO_TRY(names.up, linear(templates_.up, layer, intermediate(), hidden()));
     if (architecture_.gated) {
-      NESO_TRY(names.gate, linear(templates.gate, layer, intermediate(), hidden()));
+      NESO_TRY(names.gate, linear(templates_.gate, layer, intermediate(), hidden()));
     }
-    NESO_TRY(names.down, linear(templates.down, layer, hidden(), intermediate()));
-    NESO_TRY(names.output_norm, norm(templates.output_norm, layer));
+    NESO_TRY(names.down, linear(templates_.down, layer, hidden(), intermediate()));
+    NESO_TRY(names.output_norm, norm(templates_.output_norm, layer));
     return names;
   }
 
@@ -147,6 +160,7 @@ class NameFinder {
   const Architecture& architecture_;
   const WeightStore& store_;
   const std::string prefix_;
+  const WeightTemplates& templates_;
 };
 
 }  // namespace
@@ -160,21 +174,22 @@ Result<EncoderWeightNames> encoder_weight_names(const Checkpoint& checkpoint) {
   if (family == nullptr) {
     return unsupported("there is no encoder family {}", in_quotes(checkpoint.architecture.family));
   }
-  const auto prefix = find_prefix(*family, *checkpoint.weights);
-  if (!prefix) {
+  const auto spelling = find_spelling(*family, *checkpoint.weights);
+  if (!spelling) {
     return invalid_argument("the weights have no tensor {}, with none of the prefixes {}",
                             in_quotes(family->weights.word), list_in_quotes(family->prefixes));
   }
-  return NameFinder(*family, checkpoint.architecture, *checkpoint.weights, *prefix).find_all();
+  return NameFinder(*family, checkpoint.architecture, *checkpoint.weights, *spelling).find_all();
 }
 
 void warn_of_unused_layers(Checkpoint& checkpoint) {
   const Family* family = find_family(checkpoint.architecture.family);
   if (checkpoint.weights == nullptr || family == nullptr) return;
-  const auto prefix = find_prefix(*family, *checkpoint.weights);
-  if (!prefix) return;
+  const auto spelling = find_spelling(*family, *checkpoint.weights);
+  if (!spelling) return;
   const auto holds_layer = [&](size_t layer) {
-    const std::string name = spell(*prefix, family->weights.qkv.front(), layer) + ".weight";
+    const std::string name =
+        spell(spelling->prefix, spelling->names->qkv.front(), layer) + ".weight";
     return checkpoint.weights->find(name) != nullptr;
   };
   const size_t stated = checkpoint.architecture.layers;

@@ -49,6 +49,36 @@ TEST(EncoderWeights, NamesEveryRole) {
   EXPECT_EQ(layer.output_norm.weight, "encoder.layer.1.output.LayerNorm.weight");
 }
 
+// Names that an export by transformers 5 has.
+TEST(EncoderWeights, KnowsTheOtherClassOfNomicBert) {
+  const TemporaryFolder folder;
+  folder.write("config.json", R"({"model_type":"nomic_bert","n_embd":4,"n_layer":1,"n_head":2,)"
+                              R"("n_inner":6,"vocab_size":10,"n_positions":8})");
+  std::vector<TestTensor> tensors = {{"embeddings.word_embeddings.weight", {10, 4}},
+                                     {"embeddings.token_type_embeddings.weight", {2, 4}}};
+  for (const std::string norm : {"embeddings.LayerNorm", "layers.0.post_attention_layernorm",
+                                 "layers.0.post_mlp_layernorm"}) {
+    tensors.push_back({norm + ".weight", {4}});
+    tensors.push_back({norm + ".bias", {4}});
+  }
+  for (const std::string part : {"q", "k", "v", "o"})
+    tensors.push_back({"layers.0.self_attn." + part + "_proj.weight", {4, 4}});
+  for (const std::string part : {"up", "gate"})
+    tensors.push_back({"layers.0.mlp." + part + "_proj.weight", {6, 4}});
+  tensors.push_back({"layers.0.mlp.down_proj.weight", {4, 6}});
+  folder.write("model.safetensors", safetensors_bytes(tensors));
+  const auto checkpoint = open_checkpoint(folder.path());
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  const auto names = encoder_weight_names(*checkpoint);
+  ASSERT_TRUE(names) << names.error().message;
+  const EncoderLayerWeightNames& layer = names->layers.at(0);
+  ASSERT_EQ(layer.qkv.size(), 3U);
+  EXPECT_EQ(layer.qkv[1].weight, "layers.0.self_attn.k_proj.weight");
+  EXPECT_EQ(layer.qkv[1].bias, "");
+  EXPECT_EQ(layer.gate.weight, "layers.0.mlp.gate_proj.weight");
+  EXPECT_EQ(names->embedding_norm.weight, "embeddings.LayerNorm.weight");
+}
+
 TEST(EncoderWeights, FindsThePrefixOfATaskHead) {
   for (const std::string prefix : {"bert.", "model."}) {
     std::vector<TestTensor> tensors = small_bert_tensors(prefix);

@@ -47,7 +47,7 @@ Family bert() {
       .fixed = {{"position_embedding_type", std::string_view("absolute")},
                 {"is_decoder", false},
                 {"add_cross_attention", false}},
-      .prefixes = {"", "bert.", "model."},
+      .prefixes = {"", "bert.", "model.", "auto_model.", "0.auto_model."},
       .weights = {.word = "embeddings.word_embeddings.weight",
                   .position = "embeddings.position_embeddings.weight",
                   .type = "embeddings.token_type_embeddings.weight",
@@ -92,7 +92,7 @@ Family nomic_bert() {
                 {"rotary_emb_interleaved", false},
                 {"causal", false},
                 {"use_rms_norm", false}},
-      .prefixes = {"", "bert.", "nomic_bert."},
+      .prefixes = {"", "bert.", "nomic_bert.", "auto_model.", "0.auto_model."},
       .weights = {.word = "embeddings.word_embeddings.weight",
                   .position = {},
                   .type = "embeddings.token_type_embeddings.weight",
@@ -104,6 +104,19 @@ Family nomic_bert() {
                   .gate = "encoder.layers.{}.mlp.fc12",
                   .down = "encoder.layers.{}.mlp.fc2",
                   .output_norm = "encoder.layers.{}.norm2"},
+      // transformers 5 renames on loading, and back on saving.
+      .other_weights = {.word = "embeddings.word_embeddings.weight",
+                        .position = {},
+                        .type = "embeddings.token_type_embeddings.weight",
+                        .embedding_norm = "embeddings.LayerNorm",
+                        .qkv = {"layers.{}.self_attn.q_proj", "layers.{}.self_attn.k_proj",
+                                "layers.{}.self_attn.v_proj"},
+                        .attention_output = "layers.{}.self_attn.o_proj",
+                        .attention_norm = "layers.{}.post_attention_layernorm",
+                        .up = "layers.{}.mlp.up_proj",
+                        .gate = "layers.{}.mlp.gate_proj",
+                        .down = "layers.{}.mlp.down_proj",
+                        .output_norm = "layers.{}.post_mlp_layernorm"},
   };
 }
 

@@ -61,6 +61,9 @@ struct Family {
   std::vector<FixedKey> fixed;
   std::vector<std::string_view> prefixes;  // of task heads, before every name; tried in this order
   WeightTemplates weights;
+  // Names in another class of the same encoder, which its exports have; without qkv: there is none.
+  // The word embedding is named alike.
+  WeightTemplates other_weights = {};
 };
 
 // Null when there is no such row.

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights in safetensors files. Tensors are read with pread into the caller's memory, never through
-// the mapping, so a file that shrinks under us is an error and not a SIGBUS.
+// Weights in safetensors files, one or several shards.
 #include "checkpoint/weight_store.h"
 
 #include <algorithm>
-#include <bit>
 #include <functional>
 #include <map>
 #include <optional>
@@ -17,7 +15,7 @@
 #include "checkpoint/config_file.h"
 #include "checkpoint/in_quotes.h"
 #include "checkpoint/safetensors_header.h"
-#include "tensor/half.h"
+#include "checkpoint/weight_file.h"
 
 namespace neso {
 
@@ -25,90 +23,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-static_assert(std::endian::native == std::endian::little,
-              "safetensors' elements are read as they are stored");
-
-constexpr size_t kChunkElements = 64 * 1024;
-
-// A safetensors file, and how it looked when its header was read.
-class Shard {
- public:
-  static Result<Shard> open(const fs::path& path) {
-    NESO_TRY(const fs::file_time_type written, write_time(path));
-    NESO_TRY(std::shared_ptr<const MappedFile> file, MappedFile::open(path));
-    return Shard(std::move(file), written);
-  }
-
-  const fs::path& path() const { return file_->path(); }
-
-  Result<std::vector<SafetensorsEntry>> read_header() const {
-    const uint64_t file_size = file_->bytes().size();
-    std::vector<std::byte> start(std::min<uint64_t>(file_size, 8));
-    NESO_TRY_VOID(read(0, start));
-    Result<uint64_t> data_offset = safetensors_data_offset(start, file_size);
-    if (!data_offset) return data_offset.error().with_context(path().string());
-    start.resize(*data_offset);
-    NESO_TRY_VOID(read(0, start));
-    Result<std::vector<SafetensorsEntry>> entries = parse_safetensors_header(start, file_size);
-    if (!entries) return entries.error().with_context(path().string());
-    return entries;
-  }
-
-  // The range lies within the file as it was opened, so that a failure is not the caller's.
-  Result<> read(uint64_t offset, std::span<std::byte> out) const {
-    Result<> read = file_->read_into(offset, out);
-    if (!read) return internal_error("{}", read.error().message);
-    return {};
-  }
-
-  // Internal when somebody wrote to the file since open(): what was read may be a mixture of old
-  // and new.
-  Result<> check_unchanged() const {
-    NESO_TRY(const fs::file_time_type written, write_time(path()));
-    if (written != written_) {
-      return internal_error("{} was written to while it was being read; load the model again",
-                            path().string());
-    }
-    return {};
-  }
-
- private:
-  Shard(std::shared_ptr<const MappedFile> file, fs::file_time_type written)
-      : file_(std::move(file)), written_(written) {}
-
-  static Result<fs::file_time_type> write_time(const fs::path& path) {
-    std::error_code error;
-    const fs::file_time_type time = fs::last_write_time(path, error);
-    if (error == std::errc::no_such_file_or_directory)
-      return not_found("{} is not there", path.string());
-    if (error) return internal_error("cannot read {}: {}", path.string(), error.message());
-    return time;
-  }
-
-  std::shared_ptr<const MappedFile> file_;
-  fs::file_time_type written_;
-};
-
-template <typename Stored>
-Result<> read_converted(const Shard& shard, uint64_t offset, std::span<float> out,
-                        float (*to_fp32)(Stored)) {
-  std::vector<Stored> chunk(std::min(out.size(), kChunkElements));
-  while (!out.empty()) {
-    const std::span<Stored> part = std::span(chunk).first(std::min(out.size(), chunk.size()));
-    NESO_TRY_VOID(shard.read(offset, std::as_writable_bytes(part)));
-    std::ranges::transform(part, out.begin(), to_fp32);
-    out = out.subspan(part.size());
-    offset += part.size_bytes();
-  }
-  return {};
+Result<std::vector<SafetensorsEntry>> read_header(const WeightFile& file) {
+  std::vector<std::byte> start(std::min<uint64_t>(file.size(), 8));
+  NESO_TRY_VOID(file.read(0, start));
+  Result<uint64_t> data_offset = safetensors_data_offset(start, file.size());
+  if (!data_offset) return data_offset.error().with_context(file.path().string());
+  start.resize(*data_offset);
+  NESO_TRY_VOID(file.read(0, start));
+  Result<std::vector<SafetensorsEntry>> entries = parse_safetensors_header(start, file.size());
+  if (!entries) return entries.error().with_context(file.path().string());
+  return entries;
 }
 
 class SafetensorsStore final : public WeightStore {
  public:
   // Takes every tensor of the file; one that another file has too is refused.
   Result<> add(const fs::path& path) {
-    NESO_TRY(Shard shard, Shard::open(path));
-    NESO_TRY(std::vector<SafetensorsEntry> entries, shard.read_header());
+    NESO_TRY(WeightFile shard, WeightFile::open(path));
+    NESO_TRY(std::vector<SafetensorsEntry> entries, read_header(shard));
     for (SafetensorsEntry& entry : entries) {
       const auto [there, is_new] = tensors_.try_emplace(
           std::move(entry.name), Place{std::move(entry.info), entry.offset, shards_.size()});
@@ -145,8 +77,8 @@ class SafetensorsStore final : public WeightStore {
       return not_found("the model's weights have no tensor {}", in_quotes(name));
     const Place& place = found->second;
     NESO_CHECK(static_cast<int64_t>(out.size()) == element_count(place.info.shape));
-    const Shard& shard = shards_[place.shard];
-    if (Result<> read = read_elements(shard, place, out); !read) {
+    const WeightFile& shard = shards_[place.shard];
+    if (Result<> read = shard.read_fp32(place.info, place.offset, out); !read) {
       return read.error().with_context(fmt::format("tensor {}", in_quotes(name)));
     }
     return shard.check_unchanged();
@@ -159,24 +91,7 @@ class SafetensorsStore final : public WeightStore {
     size_t shard;  // index into shards_
   };
 
-  static Result<> read_elements(const Shard& shard, const Place& place, std::span<float> out) {
-    switch (place.info.dtype) {
-      case DType::Fp32:
-        return shard.read(place.offset, std::as_writable_bytes(out));
-      case DType::Fp16:
-        return read_converted<uint16_t>(shard, place.offset, out, fp16_to_fp32);
-      case DType::Bf16:
-        return read_converted<uint16_t>(shard, place.offset, out, bf16_to_fp32);
-      case DType::Fp64:
-        return read_converted<double>(shard, place.offset, out,
-                                      [](double value) { return static_cast<float>(value); });
-      default:
-        return unsupported("{} stores it as {}; supported are F32, F16, BF16 and F64",
-                           shard.path().string(), place.info.stored_as);
-    }
-  }
-
-  std::vector<Shard> shards_;
+  std::vector<WeightFile> shards_;
   std::map<std::string, Place, std::less<>> tensors_;
 };
 

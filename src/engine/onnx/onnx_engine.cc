@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "engine/onnx/onnx_external_data.h"
+#include "checkpoint/onnx_external_data.h"
 #include "engine/onnx/ort_model.h"
 #include "engine/onnx/row_groups.h"
 #include "engine/onnx/run_checks.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/onnx/onnx_external_data.h"
+#include "checkpoint/onnx_external_data.h"
 
 #include <sys/stat.h>
 
@@ -7,17 +7,17 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <fstream>
 
+#include "base/file.h"
 #include "base/temporary_folder.h"
-#include "engine/onnx/onnx_fixture.h"
+#include "checkpoint/test_onnx.h"
 
 namespace neso {
 namespace {
 
 namespace fs = std::filesystem;
-using onnx_fixture::model_bytes;
-using onnx_fixture::model_path;
+using onnx_bytes::external_tensor;
+using onnx_bytes::field;
 using testing::AllOf;
 using testing::HasSubstr;
 
@@ -25,17 +25,11 @@ std::string message_of(const Result<>& result) {
   return result ? "accepted" : result.error().message;
 }
 
-// Protobuf by hand.
-std::string varint(uint64_t value) {
-  std::string out;
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  return out + static_cast<char>(value);
+fs::path model_path(std::string_view name) {
+  return fs::path(NESO_TEST_DATA) / "onnx" / (std::string(name) + ".onnx");
 }
-std::string field(uint32_t number, std::string_view content) {
-  return varint(number << 3 | 2) + varint(content.size()) + std::string(content);
-}
-std::string external_tensor(std::string_view location) {
-  return field(13, field(1, "location") + field(2, location));
+std::string model_bytes(std::string_view name) {
+  return read_file(model_path(name), size_t{1} << 20U).value();
 }
 
 class OnnxExternalData : public testing::Test {

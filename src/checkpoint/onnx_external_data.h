@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private to this folder: a look at an ONNX file before ONNX Runtime opens it. Walks the protobuf's
-// structure, without reading weights, and refuses what is cut short or nested too deep, and weights
-// kept in files ("external data") that are not in the model's folder: names in a model file must
-// not make a server read other files of its machine.
+// A look at an ONNX file before ONNX Runtime or we ourselves read its weights. Walks the protobuf's
+// structure and refuses what is cut short or nested too deep, and weights kept in files ("external
+// data") that are not in the model's folder: names in a model file must not make a server read
+// other files of its machine.
 #pragma once
 
 #include <cstdint>
