@@ -25,9 +25,13 @@ Result<EngineChoice> choose_as_told(const ModelConfig& config, const EngineCandi
                                     const std::string& wish) {
   if (wish == "cpu") {
     if (candidates.has_weights) return EngineChoice{EngineKind::Cpu, "the config asks for it"};
+    if (candidates.has_onnx_weights) {
+      return EngineChoice{EngineKind::Onnx, "the config asks for our engine on its weights",
+                          NativeEncoding::Required};
+    }
     return invalid_argument(
-        "model '{}' asks for engine 'cpu', which needs config.json and model.safetensors of a "
-        "supported architecture{}",
+        "model '{}' asks for engine 'cpu', which needs config.json and model.safetensors, or an "
+        "ONNX export, of a supported architecture{}",
         config.name, because(candidates));
   }
   if (wish == "onnx") {
@@ -55,9 +59,13 @@ Result<EngineChoice> choose_engine(const ModelConfig& config, const EngineCandid
   if (const auto wish = config.parameters.find("engine"); wish != config.parameters.end()) {
     return choose_as_told(config, candidates, wish->second);
   }
+  const NativeEncoding native =
+      candidates.has_onnx_weights ? NativeEncoding::IfItAgrees : NativeEncoding::No;
   if (backend == "onnxruntime" && candidates.has_onnx) {
-    return EngineChoice{EngineKind::Onnx,
-                        fmt::format("backend onnxruntime with '{}'", candidates.onnx_file)};
+    return EngineChoice{
+        EngineKind::Onnx,
+        fmt::format("backend onnxruntime with '{}'{}", candidates.onnx_file, because(candidates)),
+        native};
   }
   if (candidates.has_weights) {
     return EngineChoice{
@@ -69,7 +77,8 @@ Result<EngineChoice> choose_engine(const ModelConfig& config, const EngineCandid
   }
   if (candidates.has_onnx) {
     return EngineChoice{EngineKind::Onnx,
-                        fmt::format("it has '{}'{}", candidates.onnx_file, because(candidates))};
+                        fmt::format("it has '{}'{}", candidates.onnx_file, because(candidates)),
+                        native};
   }
   return not_found("model '{}' has neither '{}' nor config.json with model.safetensors{}",
                    config.name, candidates.onnx_file, because(candidates));

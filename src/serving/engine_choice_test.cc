@@ -47,11 +47,28 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"onnxruntime", "", false, true, "onnx"}, Row{"onnxruntime", "cpu", true, true, "cpu"},
         Row{"", "onnx", true, true, "onnx"},
         Row{"", "onnx", true, false, "there is no '1/model.onnx'"},
-        Row{"", "cpu", false, true, "needs config.json and model.safetensors"},
+        Row{"", "cpu", false, true, "needs config.json and model.safetensors, or"},
         Row{"", "fast", true, true, "it is 'cpu' or 'onnx'"},
         Row{"onnxruntime", "", false, false, "neither '1/model.onnx' nor"},
         Row{"", "", false, false, "neither '1/model.onnx' nor"},
         Row{"nothing", "", true, true, "unable to find backend library for backend 'nothing'"}));
+
+TEST(EngineChoice, LetsOurEngineEncodeWithAnExportsWeights) {
+  const auto native = [](const char* backend, const char* wish) {
+    ModelConfig config;
+    config.backend = backend;
+    if (*wish != '\0') config.parameters["engine"] = wish;
+    const auto choice = choose_engine(
+        config, {.has_onnx_weights = true, .has_onnx = true, .onnx_file = "1/model.onnx"});
+    EXPECT_TRUE(choice);
+    EXPECT_EQ(choice->kind, EngineKind::Onnx);
+    return choice->native;
+  };
+  EXPECT_EQ(native("", ""), NativeEncoding::IfItAgrees);
+  EXPECT_EQ(native("onnxruntime", ""), NativeEncoding::IfItAgrees);
+  EXPECT_EQ(native("onnxruntime", "cpu"), NativeEncoding::Required);
+  EXPECT_EQ(native("", "onnx"), NativeEncoding::No);
+}
 
 TEST(EngineChoice, SaysWhyWeightsAreNoUse) {
   ModelConfig config;

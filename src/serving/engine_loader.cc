@@ -50,40 +50,75 @@ Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id
   return options;
 }
 
-// The same model in fp32, read from its folder when it is first needed.
+// The same model in fp32, read from its folders when it is first needed.
 class ExactWeights {
  public:
-  ExactWeights(const Checkpoint& checkpoint, Isa isa)
-      : folder_(checkpoint.folder), stamp_(newest_change(folder_)), isa_(isa) {}
+  ExactWeights(const ModelFiles& files, Isa isa)
+      : find_again_(files.find_again),
+        folder_(files.checkpoint->folder),
+        weights_folder_(files.weights_folder),
+        stamp_(newest_change()),
+        isa_(isa) {}
 
   Result<std::unique_ptr<Engine>> make_engine(size_t threads) const {
-    if (newest_change(folder_) != stamp_)
+    if (newest_change() != stamp_)
       return unsupported("the files in {} have changed since the model was loaded",
-                         folder_.string());
-    NESO_TRY(const Checkpoint checkpoint, open_checkpoint(folder_));
-    NESO_TRY(auto weights, load_cpu_weights(checkpoint, Precision::Fp32, isa_));
+                         weights_folder_.string());
+    NESO_TRY(const ModelFiles files, find_again_());
+    if (!files.checkpoint || !files.checkpoint->weights)
+      return not_found("{} has no weights any more", weights_folder_.string());
+    NESO_TRY(auto weights, load_cpu_weights(*files.checkpoint, Precision::Fp32, isa_));
     return make_cpu_engine(std::move(weights), {.threads = threads});
   }
 
  private:
-  static std::filesystem::file_time_type newest_change(const std::filesystem::path& folder) {
+  std::filesystem::file_time_type newest_change() const {
     auto newest = std::filesystem::file_time_type::min();
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error))
-      newest = std::max(newest, entry.last_write_time(error));
+    for (const std::filesystem::path& folder : {folder_, weights_folder_}) {
+      for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+        newest = std::max(newest, entry.last_write_time(error));
+    }
     return newest;
   }
 
+  std::function<Result<ModelFiles>()> find_again_;
   std::filesystem::path folder_;
+  std::filesystem::path weights_folder_;
   std::filesystem::file_time_type stamp_;
   Isa isa_;
 };
 
-Result<OpenedEngine> open_cpu(const ModelFiles& files, Precision precision, Isa isa) {
+Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& config,
+                               const std::filesystem::path& library) {
+  NESO_TRY(const OnnxOptions options,
+           onnx_options(config, files.checkpoint ? files.checkpoint->pad_token_id : 0));
+  NESO_TRY(auto runtime, open_onnx_runtime(library));
+  NESO_TRY(auto first, open_onnx_engine(runtime, files.onnx_model, options));
+  OpenedEngine opened;
+  opened.kind = EngineKind::Onnx;
+  opened.info = first->info();
+  opened.own = false;
+  opened.graph = true;
+  // A std::function is copied, so what it hands over is shared.
+  const auto kept = std::make_shared<std::unique_ptr<Engine>>(std::move(first));
+  opened.make = [kept, runtime, model = files.onnx_model,
+                 options](size_t) -> Result<std::unique_ptr<Engine>> {
+    if (*kept) return std::move(*kept);
+    return open_onnx_engine(runtime, model, options);
+  };
+  return opened;
+}
+
+}  // namespace
+
+Result<OpenedEngine> open_own_engine(const ModelFiles& files, Precision precision,
+                                     const std::string& isa_name) {
+  NESO_TRY(const Isa isa, choose_isa(isa_name));
   NESO_TRY(const auto weights, load_cpu_weights(*files.checkpoint, precision, isa));
   OpenedEngine opened;
   opened.kind = EngineKind::Cpu;
-  opened.make = [weights, exact = ExactWeights(*files.checkpoint, isa),
+  opened.make = [weights, exact = ExactWeights(files, isa),
                  precision](size_t count) -> Result<std::unique_ptr<Engine>> {
     // 0 is the engine's own idea of all cores, which knows of affinity and quotas.
     const size_t threads = count == 1 ? 0 : std::max<size_t>(1, cores() / count);
@@ -97,33 +132,11 @@ Result<OpenedEngine> open_cpu(const ModelFiles& files, Precision precision, Isa 
   return opened;
 }
 
-Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& config,
-                               const std::filesystem::path& library) {
-  NESO_TRY(const OnnxOptions options,
-           onnx_options(config, files.checkpoint ? files.checkpoint->pad_token_id : 0));
-  NESO_TRY(auto runtime, open_onnx_runtime(library));
-  NESO_TRY(auto first, open_onnx_engine(runtime, files.onnx_model, options));
-  OpenedEngine opened;
-  opened.kind = EngineKind::Onnx;
-  opened.info = first->info();
-  // A std::function is copied, so what it hands over is shared.
-  const auto kept = std::make_shared<std::unique_ptr<Engine>>(std::move(first));
-  opened.make = [kept, runtime, model = files.onnx_model,
-                 options](size_t) -> Result<std::unique_ptr<Engine>> {
-    if (*kept) return std::move(*kept);
-    return open_onnx_engine(runtime, model, options);
-  };
-  return opened;
-}
-
-}  // namespace
-
 Result<OpenedEngine> open_engine(const ModelFiles& files, EngineKind kind,
                                  const ModelConfig& config, const EngineOptions& options) {
   if (kind == EngineKind::Onnx) return open_onnx(files, config, options.onnx_runtime_library);
   NESO_TRY(const Precision precision, engine_precision(config, options));
-  NESO_TRY(const Isa isa, choose_isa(options.isa));
-  return open_cpu(files, precision, isa);
+  return open_own_engine(files, precision, options.isa);
 }
 
 Result<Precision> engine_precision(const ModelConfig& config, const EngineOptions& options) {
@@ -135,13 +148,13 @@ Result<Precision> engine_precision(const ModelConfig& config, const EngineOption
                           precision.error().message);
 }
 
-size_t instance_count(const ModelConfig& config, EngineKind kind) {
+size_t instance_count(const ModelConfig& config, bool own) {
   size_t count = 0;
   for (const InstanceGroup& group : config.instance_groups) {
     count += static_cast<size_t>(std::max(1, group.count));
   }
   count = std::max<size_t>(1, count);
-  return kind == EngineKind::Cpu ? std::min(count, cores()) : count;
+  return own ? std::min(count, cores()) : count;
 }
 
 }  // namespace neso

@@ -78,6 +78,10 @@ size_t job_rows(const JobWork& work) {
   return tensors != nullptr ? std::max<size_t>(1, tensors->rows) : 1;
 }
 
+size_t limited_rows(const JobWork& work, bool pads) {
+  return pads || std::holds_alternative<TensorWork>(work) ? job_rows(work) : 0;
+}
+
 std::string job_group(const JobWork& work, bool pads) {
   if (const auto* sequence = std::get_if<SequenceWork>(&work))
     return sequence_group(*sequence, pads);

@@ -54,6 +54,8 @@ struct Job {
 // their bytes in units of one INT64 id.
 size_t job_cost(const JobWork& work, bool pads);
 size_t job_rows(const JobWork& work);
+// Those that count against the rows a graph takes: our own engine's sequences do not.
+size_t limited_rows(const JobWork& work, bool pads);
 // Bytes that it holds until it is done: its input, and the output of an encoder that many values
 // wide (what a graph answers is not known beforehand).
 uint64_t job_memory(const JobWork& work, size_t hidden);

@@ -29,14 +29,25 @@ bool has_safetensors(const fs::path& folder) {
 // A description in the model folder may belong to weights in the version folder.
 Result<> add_weights(const ModelSource& source, Checkpoint& checkpoint) {
   const fs::path folder = source.version_folder();
-  if (checkpoint.weights || !has_safetensors(folder) || checkpoint.folder == folder) return {};
+  const bool has_its_own = checkpoint.weights && checkpoint.onnx_weights.empty();
+  if (has_its_own || !has_safetensors(folder) || checkpoint.folder == folder) return {};
   if (checkpoint.architecture.family.empty()) return {};  // only ONNX Runtime can run it
   NESO_TRY(checkpoint.weights, open_safetensors(folder));
   const auto names = encoder_weight_names(checkpoint);
   if (!names) return names.error();
   warn_of_unused_layers(checkpoint);
+  checkpoint.onnx_weights.clear();
   checkpoint.no_weights_reason.clear();
   return {};
+}
+
+// Of the graph that runs, which need not be the one that the description has beside it.
+void use_weights_of(const fs::path& onnx, Checkpoint& checkpoint) {
+  const bool has_safetensors = checkpoint.weights && checkpoint.onnx_weights.empty();
+  if (has_safetensors || onnx == checkpoint.folder / "model.onnx") return;
+  checkpoint.weights = nullptr;
+  checkpoint.onnx_weights.clear();
+  use_onnx_weights(onnx, checkpoint);
 }
 
 Result<std::optional<Checkpoint>> find_checkpoint(const ModelSource& source) {
@@ -92,9 +103,16 @@ Result<ModelFiles> find_model_files(const ModelSource& source, const ModelConfig
   files.candidates.onnx_file = fmt::format("{}/{}", source.version, file);
   if (files.candidates.has_onnx) files.onnx_model = onnx;
   if (files.checkpoint) {
-    files.candidates.has_weights = files.checkpoint->weights != nullptr;
+    if (files.candidates.has_onnx) use_weights_of(onnx, *files.checkpoint);
+    files.candidates.has_onnx_weights =
+        files.candidates.has_onnx && files.checkpoint->onnx_weights == onnx;
+    files.candidates.has_weights =
+        files.checkpoint->weights != nullptr && files.checkpoint->onnx_weights.empty();
     files.candidates.no_weights_reason = files.checkpoint->no_weights_reason;
+    files.weights_folder =
+        files.candidates.has_onnx_weights ? onnx.parent_path() : source.version_folder();
   }
+  files.find_again = [source, config] { return find_model_files(source, config); };
   return files;
 }
 

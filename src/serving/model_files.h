@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,9 @@ struct ModelFiles {
   std::filesystem::path tokenizer_json;  // empty: none
   std::filesystem::path onnx_model;      // empty: none
   EngineCandidates candidates;
+  std::filesystem::path weights_folder;  // of the checkpoint's weights, if it has any
+  // Looks again, for what was let go since.
+  std::function<Result<ModelFiles>()> find_again;
 };
 
 // Looks at the version folder first, then at the model folder. A description that cannot be

@@ -13,6 +13,7 @@
 #include "engine/pooling.h"
 #include "serving/engine_loader.h"
 #include "serving/model_memory.h"
+#include "serving/native_engine.h"
 
 namespace neso {
 namespace {
@@ -49,6 +50,7 @@ struct Loading {
   size_t max_tokens = 0;
   size_t pooled_width = 0;
   size_t width = 0;
+  bool instances_declared = false;
 };
 
 // A graph that looks like an encoder is served as one unless its config uses it as a plain graph.
@@ -174,6 +176,22 @@ Result<EncoderModel> make_encoder_model(const Loading& loading) {
   return model;
 }
 
+// Our engine encodes instead of ONNX Runtime where that is proven to be the same.
+Result<> choose_encoder(Loading& loading, NativeEncoding native, const EncoderModel& model) {
+  if (native == NativeEncoding::No) return {};
+  const bool keeps_graph =
+      std::ranges::count(model.signature.outputs, OutputSource::Graph, &EncoderOutput::source) > 0;
+  NESO_TRY(const Precision precision, engine_precision(loading.config, loading.options.engine));
+  const NativeTerms terms = {.required = native == NativeEncoding::Required,
+                             .keeps_graph = keeps_graph,
+                             .vocabulary = loading.limits.vocabulary,
+                             .types = loading.limits.type_vocabulary,
+                             .max_tokens = loading.max_tokens,
+                             .precision = precision,
+                             .isa = loading.options.engine.isa};
+  return encode_natively(loading.source, loading.files, terms, loading.engine);
+}
+
 // A few tokens through an engine: what answers nonsense to them must not serve.
 Result<> self_test(Engine& engine, const Loading& loading) {
   std::vector<int32_t> ids = {0, 1, 2};
@@ -203,18 +221,21 @@ Result<> self_test(Engine& engine, const Loading& loading) {
 }
 
 // Takes what the version needs of the server's memory, or refuses it.
-Result<> reserve(Loading& loading, EngineKind kind, size_t engines) {
+Result<> reserve(Loading& loading, EngineUse use) {
   MemoryBudget* budget = loading.options.memory;
   if (budget == nullptr) return {};
-  NESO_TRY(const Precision precision, engine_precision(loading.config, loading.options.engine));
-  return reserve_memory(loading.memory, estimate_memory(loading.files, kind, precision, engines),
-                        *budget);
+  NESO_TRY(use.precision, engine_precision(loading.config, loading.options.engine));
+  return reserve_memory(loading.memory, estimate_memory(loading.files, use), *budget);
 }
 
 Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, bool encoder,
                                                    std::shared_ptr<StatisticsRecorder> recorder) {
-  const size_t count = instance_count(loading.config, loading.engine.kind);
-  NESO_TRY_VOID(reserve(loading, loading.engine.kind, count));
+  // Completion counts instances as Triton does for a graph; our own engine uses all cores in one.
+  const size_t count = loading.engine.own && !loading.instances_declared
+                           ? 1
+                           : instance_count(loading.config, loading.engine.own);
+  NESO_TRY_VOID(reserve(
+      loading, {.own = loading.engine.own, .graph = loading.engine.graph, .engines = count}));
   std::vector<std::unique_ptr<Engine>> engines;
   for (size_t i = 0; i < count; ++i) {
     NESO_TRY(auto engine, loading.engine.make(count));
@@ -223,12 +244,12 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, bool encode
   }
   SchedulerOptions options;
   options.pooling = loading.pooling;
-  options.engine_pads = loading.engine.info.can_run;
+  options.engine_pads = !loading.engine.own;
   if (encoder) {
     const size_t cores = std::max(1U, std::thread::hardware_concurrency());
     options.limits.max_cost = kTokensPerCore * std::max<size_t>(1, cores / count);
   }
-  if (loading.engine.info.can_run) {
+  if (loading.engine.graph) {
     options.limits.max_rows =
         static_cast<size_t>(std::max<int64_t>(1, loading.config.max_batch_size));
   }
@@ -260,7 +281,10 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
     }
   }
   NESO_TRY(const EngineChoice choice, choose_engine(written, loading.files.candidates));
-  NESO_TRY_VOID(reserve(loading, choice.kind, 1));
+  loading.instances_declared = !written.instance_groups.empty();
+  NESO_TRY_VOID(reserve(
+      loading, {.own = choice.kind == EngineKind::Cpu || choice.native != NativeEncoding::No,
+                .graph = choice.kind == EngineKind::Onnx}));
   NESO_TRY(loading.engine, open_engine(loading.files, choice.kind, written, options.engine));
   log_info("model '{}' version {} runs on the {} engine: {}", source.name, source.version,
            loading.engine.info.name, choice.reason);
@@ -270,7 +294,14 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
   const bool encoder = is_encoder(loading);
   ModelParts parts{.name = source.name, .version = source.version};
   if (encoder) {
-    NESO_TRY(parts.kind, make_encoder_model(loading));
+    NESO_TRY(EncoderModel model, make_encoder_model(loading));
+    NESO_TRY_VOID(choose_encoder(loading, choice.native, model));
+    parts.kind = std::move(model);
+  } else if (choice.native == NativeEncoding::Required) {
+    return invalid_argument(
+        "model '{}' asks for engine 'cpu', but its config or its graph is not that of a text "
+        "encoder (inputs input_ids, attention_mask, token_type_ids); remove the parameter",
+        source.name);
   } else {
     NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
     parts.kind = make_tensor_model(loading.config);

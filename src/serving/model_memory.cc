@@ -39,12 +39,15 @@ MemoryNeed own_engine(const Checkpoint& checkpoint, Precision precision, size_t 
 
 }  // namespace
 
-MemoryNeed estimate_memory(const ModelFiles& files, EngineKind kind, Precision precision,
-                           size_t engines) {
-  if (kind == EngineKind::Cpu) return own_engine(*files.checkpoint, precision, engines);
-  const auto bytes = onnx_model_bytes(files.onnx_model);
-  // A file that cannot be read is refused by the engine, with the reason.
-  return {.weights = bytes ? engines * *bytes : 0};
+MemoryNeed estimate_memory(const ModelFiles& files, const EngineUse& use) {
+  MemoryNeed need;
+  if (use.own) need = own_engine(*files.checkpoint, use.precision, use.engines);
+  if (use.graph) {
+    const auto bytes = onnx_model_bytes(files.onnx_model);
+    // A file that cannot be read is refused by the engine, with the reason.
+    if (bytes) need.weights += use.engines * *bytes;
+  }
+  return need;
 }
 
 Result<> reserve_memory(MemoryShare& share, const MemoryNeed& need, const MemoryBudget& budget) {

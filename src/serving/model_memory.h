@@ -19,10 +19,17 @@ struct MemoryNeed {
   uint64_t total() const { return weights + work; }
 };
 
+// What a version runs on.
+struct EngineUse {
+  bool own = false;  // our own engine
+  Precision precision = Precision::Fp32;
+  bool graph = false;  // ONNX Runtime
+  size_t engines = 1;
+};
+
 // Our own engine keeps one copy of the weights, in its precision. ONNX Runtime keeps one for each
-// of `engines`, as large as the file with its external data; its work is not known beforehand.
-MemoryNeed estimate_memory(const ModelFiles& files, EngineKind kind, Precision precision,
-                           size_t engines);
+// engine, as large as the file with its external data; its work is not known beforehand.
+MemoryNeed estimate_memory(const ModelFiles& files, const EngineUse& use);
 
 // Grows the model's share to the need, or says what is missing.
 Result<> reserve_memory(MemoryShare& share, const MemoryNeed& need, const MemoryBudget& budget);

@@ -73,7 +73,7 @@ std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
   try {
     for (Job& job : jobs) {
       const uint64_t id = next_id_++;
-      QueuedItem item{.id = id, .rows = job_rows(job.work)};
+      QueuedItem item{.id = id, .rows = limited_rows(job.work, options_.engine_pads)};
       item.cost = job_cost(job.work, options_.engine_pads);
       item.group = job_group(job.work, options_.engine_pads);
       if (item.group.empty()) item.group = std::to_string(id);

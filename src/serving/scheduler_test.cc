@@ -137,11 +137,31 @@ TEST_F(SchedulerTest, UsesEveryEngineAtOnce) {
   std::latch both(2);
   script_->entered = &both;
   script_->gate = &both;  // each call waits until the other one is running too
-  start({.limits = {.max_rows = 1}}, 2);
+  start({.limits = {.max_cost = 1}}, 2);
   Answer a = submit({1});
   Answer b = submit({2});
   EXPECT_THAT(vector_of(std::move(a)), ElementsAre(1, 1, 0, 0));
   EXPECT_THAT(vector_of(std::move(b)), ElementsAre(2, 1, 0, 0));
+}
+
+TEST_F(SchedulerTest, LimitsTheRowsOfAnEngineThatPads) {
+  start({.limits = {.max_rows = 1}, .engine_pads = true});
+  Answer first = occupy();
+  Answer a = submit({4});
+  Answer b = submit({5});
+  open();
+  for (Answer* answer : {&first, &a, &b}) answer->wait();
+  EXPECT_THAT(script_->batches, ElementsAre(1, 1, 1));
+}
+
+TEST_F(SchedulerTest, LimitsNoRowsOfAnEngineThatPacks) {
+  start({.limits = {.max_rows = 1}});
+  Answer first = occupy();
+  Answer a = submit({4});
+  Answer b = submit({5});
+  open();
+  for (Answer* answer : {&first, &a, &b}) answer->wait();
+  EXPECT_THAT(script_->batches, ElementsAre(1, 2));
 }
 
 TEST_F(SchedulerTest, FailsARowThatIsNotFiniteAlone) {
