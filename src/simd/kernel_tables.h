@@ -4,6 +4,9 @@
 // become the whole program's copy.
 #pragma once
 
+#include <type_traits>
+#include <utility>
+
 #include "simd/kernels.h"
 
 namespace neso {

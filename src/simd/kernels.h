@@ -121,6 +121,29 @@ struct Rotate {
   const float* const* angles = nullptr;
 };
 
+// out[u][r] = in[r][u], of 32-bit units: rows become the columns of a panel.
+struct Transpose {
+  const void* in = nullptr;  // [rows, units]
+  size_t ldi = 0;            // in units, as is ldo
+  size_t rows = 0;
+  size_t units = 0;
+  void* out = nullptr;  // [units, columns], zeros behind rows
+  size_t columns = 0;   // a multiple of kRowPadding or of the panel width, at least rows
+  size_t ldo = 0;
+};
+
+// out[i][c] = in[2 i][c] in the lower half and in[2 i + 1][c] in the upper one; zero where there is
+// no such row or column.
+struct PairRows {
+  const Bf16* in = nullptr;  // [rows, n]
+  size_t ldi = 0;
+  size_t rows = 0;
+  size_t n = 0;
+  uint32_t* out = nullptr;  // [rows / 2 rounded up, columns]
+  size_t columns = 0;       // at least n
+  size_t ldo = 0;
+};
+
 struct KernelTable {
   Isa isa;
   size_t panel_width;  // columns of b per panel: 16 or a multiple or a divisor of it
@@ -129,6 +152,8 @@ struct KernelTable {
   void (*softmax)(const Softmax&);
   void (*convert)(const Convert&);
   void (*rotate)(const Rotate&);
+  void (*transpose)(const Transpose&);
+  void (*pair_rows)(const PairRows&);
   // `steps` rounds of multiplications of registers, the roof of every product; answers how many
   // multiply-adds that was. seed: 32 units of operands; sink: kRowPadding floats, overwritten.
   size_t (*multiply_peak)(Format format, size_t steps, const int32_t* seed, float* sink);

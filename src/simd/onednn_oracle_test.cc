@@ -67,7 +67,7 @@ TEST_P(OneDnnOracle, AgreesOnTheProductsOfRealModels) {
     const Floats theirs = onednn_product(rows, k, n, a, b, bias);
 
     Floats panels(PanelShape{k, n, kernels.panel_width}.size());
-    pack_transposed(PanelShape{k, n, kernels.panel_width}, b.data(), k, panels.data());
+    pack_transposed(kernels, PanelShape{k, n, kernels.panel_width}, b.data(), k, panels.data());
     Floats ours(rows * n);
     Product product;
     product.a = a.data();

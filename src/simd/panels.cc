@@ -26,25 +26,18 @@ Panels columns_of(const Panels& panels, size_t first, size_t end) {
   return result;
 }
 
-void pack_transposed(const PanelShape& shape, const void* rows, size_t ld, void* panels) {
-  const auto* in = static_cast<const uint32_t*>(rows);
+void pack_transposed(const KernelTable& kernels, const PanelShape& shape, const void* rows,
+                     size_t ld, void* panels) {
   for (size_t p = 0; p < shape.panels(); ++p) {
     const size_t first = p * shape.panel_width;
-    const size_t width = shape.columns(p);
-    const size_t used = std::min(width, shape.n - first);
-    uint32_t* panel = static_cast<uint32_t*>(panels) + first * shape.units;
-    // A few columns at a time: each of their rows is read forward, and their stores share cache
-    // lines.
-    constexpr size_t kColumns = 8;
-    for (size_t c = 0; c < used; c += kColumns) {
-      const size_t end = std::min(c + kColumns, used);
-      for (size_t i = 0; i < shape.units; ++i) {
-        for (size_t j = c; j < end; ++j) panel[i * width + j] = in[(first + j) * ld + i];
-      }
-    }
-    for (size_t i = 0; i < shape.units && used < width; ++i) {
-      std::memset(panel + i * width + used, 0, (width - used) * sizeof(uint32_t));
-    }
+    Transpose panel;
+    panel.in = static_cast<const uint32_t*>(rows) + first * ld;
+    panel.ldi = ld;
+    panel.units = shape.units;
+    panel.out = static_cast<uint32_t*>(panels) + first * shape.units;
+    panel.columns = panel.ldo = shape.columns(p);
+    panel.rows = std::min(panel.columns, shape.n - first);
+    kernels.transpose(panel);
   }
 }
 
@@ -61,25 +54,18 @@ void pack_rows(const PanelShape& shape, const float* rows, size_t ld, float* pan
   }
 }
 
-void pack_rows(const PanelShape& shape, const Bf16* rows, size_t ld, size_t k, uint32_t* panels) {
+void pack_rows(const KernelTable& kernels, const PanelShape& shape, const Bf16Rows& rows,
+               uint32_t* panels) {
   for (size_t p = 0; p < shape.panels(); ++p) {
     const size_t first = p * shape.panel_width;
-    const size_t width = shape.columns(p);
-    const size_t used = std::min(width, shape.n - first);
-    uint32_t* panel = panels + first * shape.units;
-    for (size_t i = 0; i < shape.units; ++i) {
-      const Bf16* even = rows + 2 * i * ld + first;
-      const Bf16* odd = 2 * i + 1 < k ? even + ld : nullptr;
-      uint32_t* out = panel + i * width;
-      if (odd != nullptr) {
-        for (size_t c = 0; c < used; ++c) {
-          out[c] = static_cast<uint32_t>(even[c]) | static_cast<uint32_t>(odd[c]) << 16U;
-        }
-      } else {
-        for (size_t c = 0; c < used; ++c) out[c] = even[c];
-      }
-      if (used < width) std::memset(out + used, 0, (width - used) * sizeof(uint32_t));
-    }
+    PairRows panel;
+    panel.in = rows.values + first;
+    panel.ldi = rows.ld;
+    panel.rows = rows.k;
+    panel.out = panels + first * shape.units;
+    panel.columns = panel.ldo = shape.columns(p);
+    panel.n = std::min(panel.columns, shape.n - first);
+    kernels.pair_rows(panel);
   }
 }
 

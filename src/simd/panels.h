@@ -34,11 +34,19 @@ Panels columns_of(const Panels& panels, size_t first, size_t end);
 
 // b from its transpose, rows of whole units with leading dimension ld (in units): a Linear layer's
 // weight, or keys.
-void pack_transposed(const PanelShape& shape, const void* rows, size_t ld, void* panels);
+void pack_transposed(const KernelTable& kernels, const PanelShape& shape, const void* rows,
+                     size_t ld, void* panels);
 
-// b from itself, a row-major [k, n] with leading dimension ld: values of fp32, or of bf16, where a
-// unit is one row's value and the next row's (zero behind the last).
+// b from itself, a row-major [k, n] with leading dimension ld.
 void pack_rows(const PanelShape& shape, const float* rows, size_t ld, float* panels);
-void pack_rows(const PanelShape& shape, const Bf16* rows, size_t ld, size_t k, uint32_t* panels);
+
+// The same of bf16, where a unit is one row's value and the next row's (zero behind the last).
+struct Bf16Rows {
+  const Bf16* values = nullptr;
+  size_t ld = 0;
+  size_t k = 0;
+};
+void pack_rows(const KernelTable& kernels, const PanelShape& shape, const Bf16Rows& rows,
+               uint32_t* panels);
 
 }  // namespace neso

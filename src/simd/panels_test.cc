@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "simd/cpu.h"
 #include "simd/kernels.h"
 #include "simd/test_operands.h"
 
@@ -18,27 +19,34 @@ float at(const PanelShape& shape, const std::vector<float>& panels, size_t i, si
   return panels[p * shape.units * shape.panel_width + i * shape.columns(p) + c % shape.panel_width];
 }
 
+void expect_every_element_in_its_place(const KernelTable& kernels, size_t k, size_t n) {
+  const size_t width = kernels.panel_width;
+  const PanelShape shape{k, n, width};
+  std::vector<float> rows(k * n);        // b itself, [k, n]
+  std::vector<float> transposed(n * k);  // [n, k]
+  for (size_t i = 0; i < k; ++i) {
+    for (size_t c = 0; c < n; ++c)
+      rows[i * n + c] = transposed[c * k + i] = static_cast<float>(1 + i * n + c);
+  }
+  std::vector<float> by_rows(shape.size(), NAN);
+  std::vector<float> by_columns(shape.size(), NAN);
+  pack_rows(shape, rows.data(), n, by_rows.data());
+  pack_transposed(kernels, shape, transposed.data(), k, by_columns.data());
+  EXPECT_EQ(by_rows, by_columns) << "k " << k << ", n " << n;  // no NaN is left
+  const size_t last = shape.panels() - 1;
+  for (size_t i = 0; i < k; ++i) {
+    for (size_t c = 0; c < last * width + shape.columns(last); ++c) {
+      ASSERT_EQ(at(shape, by_rows, i, c), c < n ? rows[i * n + c] : 0.0F);
+    }
+  }
+}
+
 TEST(Panels, BothPackersPutEveryElementInItsPlaceAndZerosBehind) {
-  for (const size_t width : {8, 16, 64}) {
-    for (const size_t n : {1, 7, 16, 17, 40, 64, 65, 150}) {
-      const PanelShape shape{5, n, width};
-      std::vector<float> rows(5 * n);        // b itself, [k, n]
-      std::vector<float> transposed(n * 5);  // [n, k]
-      for (size_t i = 0; i < 5; ++i) {
-        for (size_t c = 0; c < n; ++c)
-          rows[i * n + c] = transposed[c * 5 + i] = static_cast<float>(1 + i * n + c);
-      }
-      std::vector<float> by_rows(shape.size(), NAN);
-      std::vector<float> by_columns(shape.size(), NAN);
-      pack_rows(shape, rows.data(), n, by_rows.data());
-      pack_transposed(shape, transposed.data(), 5, by_columns.data());
-      EXPECT_EQ(by_rows, by_columns) << "width " << width << ", n " << n;  // no NaN is left
-      const size_t last = shape.panels() - 1;
-      for (size_t i = 0; i < 5; ++i) {
-        for (size_t c = 0; c < last * width + shape.columns(last); ++c) {
-          ASSERT_EQ(at(shape, by_rows, i, c), c < n ? rows[i * n + c] : 0.0F);
-        }
-      }
+  for (const Isa isa : supported_isas()) {
+    SCOPED_TRACE(to_string(isa));
+    for (const size_t k : {1, 5, 16, 33}) {
+      for (const size_t n : {1, 7, 16, 17, 40, 64, 65, 150})
+        expect_every_element_in_its_place(kernel_table(isa), k, n);
     }
   }
 }
@@ -52,22 +60,30 @@ TEST(Panels, LastPanelIsAsWideAsThePaddedRest) {
   EXPECT_EQ((PanelShape{10, 0, 64}.size()), 0U);
 }
 
+void expect_pairs(const KernelTable& kernels, size_t k, size_t n) {
+  const size_t width = kernels.panel_width;
+  const PanelShape shape{units_of(Format::Bf16, k), n, width};
+  std::vector<Bf16> rows(k * n);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<Bf16>(i + 1);
+  std::vector<uint32_t> panels(shape.size(), 0xFFFFFFFF);
+  pack_rows(kernels, shape, Bf16Rows{rows.data(), n, k}, panels.data());
+  const size_t last = shape.panels() - 1;
+  for (size_t i = 0; i < shape.units; ++i) {
+    for (size_t c = 0; c < last * width + shape.columns(last); ++c) {
+      const size_t p = c / width;
+      const uint32_t unit = panels[p * shape.units * width + i * shape.columns(p) + c % width];
+      const uint32_t even = c < n ? rows[2 * i * n + c] : 0U;
+      const uint32_t odd = c < n && 2 * i + 1 < k ? rows[(2 * i + 1) * n + c] : 0U;
+      ASSERT_EQ(unit, even | odd << 16U) << "unit " << i << ", column " << c;
+    }
+  }
+}
+
 TEST(Panels, RowsOfBf16ArePairedWithTheRowBelow) {
-  constexpr size_t kN = 20;
-  for (const size_t k : {1, 2, 5}) {
-    const PanelShape shape{units_of(Format::Bf16, k), kN, 16};
-    std::vector<Bf16> rows(k * kN);
-    for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<Bf16>(i + 1);
-    std::vector<uint32_t> panels(shape.size(), 0xFFFFFFFF);
-    pack_rows(shape, rows.data(), kN, k, panels.data());
-    for (size_t i = 0; i < shape.units; ++i) {
-      for (size_t c = 0; c < 32; ++c) {
-        const uint32_t unit =
-            panels[c / 16 * shape.units * 16 + i * shape.columns(c / 16) + c % 16];
-        const uint32_t even = c < kN ? rows[2 * i * kN + c] : 0U;
-        const uint32_t odd = c < kN && 2 * i + 1 < k ? rows[(2 * i + 1) * kN + c] : 0U;
-        ASSERT_EQ(unit, even | odd << 16U);
-      }
+  for (const Isa isa : supported_isas()) {
+    SCOPED_TRACE(to_string(isa));
+    for (const size_t k : {1, 2, 5}) {
+      for (const size_t n : {3, 16, 20, 70}) expect_pairs(kernel_table(isa), k, n);
     }
   }
 }

@@ -165,7 +165,7 @@ TEST(Int8Products, AreExactOnTheLargestBytes) {
     const std::vector<int8_t> b(kK, -127);
     const PanelShape shape{kK / 4, 1, kernels.panel_width};
     std::vector<uint32_t> panels(shape.size());
-    pack_transposed(shape, b.data(), kK / 4, panels.data());
+    pack_transposed(kernels, shape, b.data(), kK / 4, panels.data());
     const RowScale row{1.0F, 0};
     const Floats scales(kRowPadding, 1.0F);
     const std::vector<int32_t> sums(kRowPadding, -127 * static_cast<int32_t>(kK));

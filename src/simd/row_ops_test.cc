@@ -32,7 +32,7 @@ TEST_P(RowOps, TableIsOfTheInstructionSetAskedFor) {
 Floats activate(const KernelTable& kernels, Epilogue epilogue, const Floats& x) {
   Floats panels(PanelShape{1, 1, kernels.panel_width}.size());
   const float one = 1;
-  pack_transposed(PanelShape{1, 1, kernels.panel_width}, &one, 1, panels.data());
+  pack_transposed(kernels, PanelShape{1, 1, kernels.panel_width}, &one, 1, panels.data());
   Floats out(x.size() * kRowPadding);
   Product p;
   p.a = x.data();
@@ -189,13 +189,13 @@ TEST_P(RowOps, SoftmaxIntoItsOwnMemoryAsBf16RoundsAndFillsWithZeros) {
     softmax.out_bf16 = reinterpret_cast<Bf16*>(halves.data());
     softmax.inverse_sums = other_sums.data();
     kernels().softmax(softmax);
-    EXPECT_EQ(sums, other_sums);
+    for (size_t r = 0; r < kRows; ++r) EXPECT_NEAR(other_sums[r], sums[r], sums[r] * 4e-6);
     const auto* out = reinterpret_cast<const Bf16*>(halves.data());
     for (size_t r = 0; r < kRows; ++r) {
       for (size_t c = 0; c < ld; ++c) {
         const float value = std::bit_cast<float>(static_cast<uint32_t>(out[2 * r * ld + c]) << 16U);
         const float truth = c < n ? in_place[r * ld + c] : 0.0F;
-        ASSERT_NEAR(value, truth, truth * 0x1.01p-8F) << "n " << n;
+        ASSERT_NEAR(value, truth, truth * (0x1.01p-8F + 4e-6F)) << "n " << n;
       }
     }
   }

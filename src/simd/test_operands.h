@@ -114,7 +114,7 @@ struct TestProduct {
     std::fill(bias.begin() + static_cast<ptrdiff_t>(n), bias.end(), 0.0F);
     const PanelShape shape{units_of(format, k), n, kernels.panel_width};
     panels.resize(shape.size());
-    pack_transposed(shape, b.data(), b.ld_units(), panels.data());
+    pack_transposed(kernels, shape, b.data(), b.ld_units(), panels.data());
     for (size_t r = 0; r < rows; ++r)
       row_scales.push_back(
           {0.01F + 0.001F * static_cast<float>(r), static_cast<int32_t>(r * 37 % 256)});

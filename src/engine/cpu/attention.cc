@@ -53,13 +53,14 @@ void Attention::select(const Activations& qkv, size_t tokens, size_t head) {
   const Activations values = qkv_.at(0, 2 * shape_.hidden);
   const size_t per_unit = unit_values(shape_.format);
   const size_t width = kernels_.panel_width;
-  pack_transposed({units_of(shape_.format, shape_.head_size), tokens, width}, keys.data(),
+  pack_transposed(kernels_, {units_of(shape_.format, shape_.head_size), tokens, width}, keys.data(),
                   keys.ld / per_unit, keys_);
   const PanelShape value_shape{units_of(shape_.format, tokens), shape_.head_size, width};
   if (values.f32 != nullptr) {
     pack_rows(value_shape, values.f32, values.ld, values_);
   } else {
-    pack_rows(value_shape, values.bf16, values.ld, tokens, reinterpret_cast<uint32_t*>(values_));
+    pack_rows(kernels_, value_shape, Bf16Rows{values.bf16, values.ld, tokens},
+              reinterpret_cast<uint32_t*>(values_));
   }
 }
 

@@ -248,7 +248,7 @@ class Packer {
     result.panels = {format, panels.data(), k, n};
     result.bias = bias.data();
     if (format == Format::F32) {
-      pack_transposed(shape, scratch_.data(), k, panels.data());
+      pack_transposed(*weights_.kernels, shape, scratch_.data(), k, panels.data());
     } else {
       pack_converted(shape, k, result.panels);
     }
@@ -275,7 +275,7 @@ class Packer {
         bf16_row(row_, out);
       }
     }
-    pack_transposed(shape, units, shape.units, const_cast<void*>(panels.data));
+    pack_transposed(*weights_.kernels, shape, units, shape.units, const_cast<void*>(panels.data));
     panels.scales = scales.data();
     panels.sums = sum_integers;
   }
