@@ -59,8 +59,8 @@ struct Product {
   Panels b;
   const float* bias = nullptr;         // [padded(n)], zeros behind n; null: zeros
   const float* row_factors = nullptr;  // [rows], or null
-  const float* residual = nullptr;     // [rows, padded(n)] with ldo, or null
-  float* out = nullptr;                // [rows, padded(n)]; not one of the inputs
+  const float* residual = nullptr;     // [rows, padded(n)] with ldo, or null; `out` for k up to 512
+  float* out = nullptr;                // [rows, padded(n)]; else not one of the inputs
   Bf16* out_bf16 = nullptr;            // instead of out
   size_t ldo = 0;
   Epilogue epilogue = Epilogue::None;
@@ -90,7 +90,25 @@ struct Softmax {
   size_t rows = 0;
   size_t n = 0;
   float factor = 1;               // above 0
-  float* inverse_sums = nullptr;  // [rows]
+  float* inverse_sums = nullptr;  // [rows], unless the row goes on:
+  // Of a row that comes in parts (online softmax: Milakov and Gimelshein 2018), each [rows]. Before
+  // the first part maxima are -FLT_MAX and sums 0. Each part raises the maximum, puts what earlier
+  // parts' values have to be multiplied by into corrections, and adds to the sum.
+  float* maxima = nullptr;
+  float* sums = nullptr;
+  float* corrections = nullptr;
+};
+
+// out = in * the row's factor, per row of n.
+struct ScaleRows {
+  const float* in = nullptr;  // [rows, padded(n)]
+  size_t ldi = 0;
+  size_t rows = 0;
+  size_t n = 0;
+  const float* factors = nullptr;  // [rows]
+  float* out = nullptr;            // [rows, padded(n)]; may be `in`
+  Bf16* out_bf16 = nullptr;        // instead of out
+  size_t ldo = 0;
 };
 
 // Rows of n for the left-hand side of a product: rounded to bf16, or bytes with a scale and zero of
@@ -150,6 +168,7 @@ struct KernelTable {
   void (*product)(const Product&);
   void (*layer_norm)(const LayerNorm&);
   void (*softmax)(const Softmax&);
+  void (*scale_rows)(const ScaleRows&);
   void (*convert)(const Convert&);
   void (*rotate)(const Rotate&);
   void (*transpose)(const Transpose&);

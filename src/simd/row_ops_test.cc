@@ -201,6 +201,71 @@ TEST_P(RowOps, SoftmaxIntoItsOwnMemoryAsBf16RoundsAndFillsWithZeros) {
   }
 }
 
+// In parts of any size, the first of which holds the smallest values: all are corrected later.
+TEST_P(RowOps, SoftmaxInPartsAddsUpToTheWhole) {
+  constexpr size_t kRows = 3;
+  constexpr size_t kN = 75;
+  Floats values = random_floats(kRows * kN, 11);
+  for (size_t r = 0; r < kRows; ++r) {
+    for (size_t c = 0; c < kN; ++c) values[r * kN + c] += static_cast<float>(c) * 0.3F;
+  }
+  Floats maxima(kRows, -std::numeric_limits<float>::max());
+  Floats sums(kRows, 0.0F);
+  Floats corrections(kRows);
+  std::vector<double> first_values(kRows, 0.0);  // of the first column, as corrected so far
+  for (const auto& [begin, end] : {std::pair<size_t, size_t>{0, 1}, {1, 33}, {33, 75}}) {
+    const size_t ld = padded(end - begin);
+    Floats x(kRows * ld);
+    for (size_t r = 0; r < kRows; ++r)
+      std::copy_n(&values[r * kN + begin], end - begin, &x[r * ld]);
+    Softmax part;
+    part.x = x.data();
+    part.ld = ld;
+    part.rows = kRows;
+    part.n = end - begin;
+    part.factor = 0.5F;
+    part.maxima = maxima.data();
+    part.sums = sums.data();
+    part.corrections = corrections.data();
+    kernels().softmax(part);
+    for (size_t r = 0; r < kRows; ++r)
+      first_values[r] = begin == 0 ? static_cast<double>(x[r * ld])
+                                   : first_values[r] * static_cast<double>(corrections[r]);
+  }
+  for (size_t r = 0; r < kRows; ++r) {
+    const float* row = &values[r * kN];
+    const auto max = static_cast<double>(*std::max_element(row, row + kN));
+    double sum = 0;
+    for (size_t c = 0; c < kN; ++c) sum += std::exp(0.5 * (static_cast<double>(row[c]) - max));
+    EXPECT_NEAR(sums[r], sum, sum * 1e-6);
+    EXPECT_NEAR(first_values[r], std::exp(0.5 * (static_cast<double>(row[0]) - max)), 1e-6);
+  }
+}
+
+TEST_P(RowOps, ScaleRowsMultipliesEachRowByItsOwn) {
+  constexpr size_t kRows = 3;
+  const Floats factors = {2.0F, -0.5F, 3.0F};
+  for (const size_t n : {1, 16, 33}) {
+    const size_t ld = padded(n);
+    const Floats in = random_floats(kRows * ld, 12);
+    Floats out = in;
+    std::vector<Bf16> halves(kRows * ld);
+    ScaleRows scale{in.data(), ld, kRows, n, factors.data(), nullptr, halves.data(), ld};
+    kernels().scale_rows(scale);
+    scale.in = scale.out = out.data();
+    scale.out_bf16 = nullptr;
+    kernels().scale_rows(scale);
+    for (size_t r = 0; r < kRows; ++r) {
+      for (size_t c = 0; c < n; ++c) {
+        const float truth = in[r * ld + c] * factors[r];
+        ASSERT_EQ(out[r * ld + c], truth);
+        const float half = std::bit_cast<float>(static_cast<uint32_t>(halves[r * ld + c]) << 16U);
+        ASSERT_NEAR(half, truth, std::abs(truth) * 0x1p-8F);
+      }
+    }
+  }
+}
+
 TEST_P(RowOps, SoftmaxShowsNotANumber) {
   for (const size_t bad : {0, 5, 17}) {
     Floats x(32, 0.0F);

@@ -308,7 +308,7 @@ class KeptConnection:
     """Requests one after another on one connection."""
 
     def __init__(self, server):
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=60)
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=600)
         self.connection.connect()
 
     def send(self, method, path, body=None):

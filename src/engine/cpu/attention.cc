@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cpu/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/check.h"
 #include "simd/panels.h"
@@ -10,21 +12,26 @@
 namespace neso {
 namespace {
 
+// Keys that a block of queries meets at once.
+size_t keys_at_once(size_t tokens) {
+  return tokens <= kWholeKeys ? tokens : kKeyBlock;
+}
+
 // The parts of the scratch memory, in floats, each a whole number of cache lines.
 struct ScratchSizes {
   size_t keys;
   size_t values;
   size_t scores;
   size_t weighted;
-  size_t inverse_sums;
+  size_t per_row;
 
   ScratchSizes(const AttentionShape& shape, size_t longest)
       : keys(padded(units_of(shape.format, shape.head_size) * padded(longest))),
         values(units_of(shape.format, longest) * padded(shape.head_size)),
-        scores(kQueryRows * padded(longest)),
+        scores(kQueryRows * padded(std::min(longest, kWholeKeys))),
         weighted(kQueryRows * padded(shape.head_size)),
-        inverse_sums(kQueryRows) {}
-  size_t total() const { return keys + values + scores + weighted + inverse_sums; }
+        per_row(padded(kQueryRows)) {}
+  size_t total() const { return keys + values + scores + weighted + 3 * per_row; }
 };
 
 }  // namespace
@@ -42,12 +49,16 @@ Attention::Attention(const KernelTable& kernels, const AttentionShape& shape, si
   values_ = keys_ + sizes.keys;
   scores_ = values_ + sizes.values;
   weighted_ = scores_ + sizes.scores;
-  inverse_sums_ = weighted_ + sizes.weighted;
+  sums_ = weighted_ + sizes.weighted;
+  maxima_ = sums_ + sizes.per_row;
+  corrections_ = maxima_ + sizes.per_row;
 }
 
+// Values are packed by blocks of keys, each a right-hand side of its own.
 void Attention::select(const Activations& qkv, size_t tokens, size_t head) {
   qkv_ = qkv.at(0, head * shape_.head_size);
   tokens_ = tokens;
+  key_block_ = keys_at_once(tokens);
   head_ = head;
   const Activations keys = qkv_.at(0, shape_.hidden);
   const Activations values = qkv_.at(0, 2 * shape_.hidden);
@@ -55,65 +66,122 @@ void Attention::select(const Activations& qkv, size_t tokens, size_t head) {
   const size_t width = kernels_.panel_width;
   pack_transposed(kernels_, {units_of(shape_.format, shape_.head_size), tokens, width}, keys.data(),
                   keys.ld / per_unit, keys_);
-  const PanelShape value_shape{units_of(shape_.format, tokens), shape_.head_size, width};
-  if (values.f32 != nullptr) {
-    pack_rows(value_shape, values.f32, values.ld, values_);
-  } else {
-    pack_rows(kernels_, value_shape, Bf16Rows{values.bf16, values.ld, tokens},
-              reinterpret_cast<uint32_t*>(values_));
+  for (size_t key = 0; key < tokens; key += key_block_) {
+    const size_t count = std::min(key_block_, tokens - key);
+    const PanelShape shape{units_of(shape_.format, count), shape_.head_size, width};
+    float* packed = values_ + key / per_unit * padded(shape_.head_size);
+    if (values.f32 != nullptr) {
+      pack_rows(shape, values.at(key).f32, values.ld, packed);
+    } else {
+      pack_rows(kernels_, shape, Bf16Rows{values.at(key).bf16, values.ld, count},
+                reinterpret_cast<uint32_t*>(packed));
+    }
   }
 }
 
+Attention::Target Attention::target(const Activations& context) const {
+  const size_t width = padded(shape_.head_size);
+  if (width == shape_.head_size) return {context.f32, context.bf16, context.ld};
+  if (context.f32 != nullptr) return {weighted_, nullptr, width};
+  return {nullptr, reinterpret_cast<Bf16*>(weighted_), width};
+}
+
 void Attention::attend(size_t first, size_t rows, const Activations& context) {
-  const bool bf16 = shape_.format == Format::Bf16;
-  const size_t head_size = shape_.head_size;
-  const size_t score_row = padded(tokens_);
+  const Activations out = context.at(first, head_ * shape_.head_size);
+  const Target wanted = target(out);
+  if (key_block_ == tokens_) {
+    attend_to_all(first, rows, wanted);
+  } else {
+    attend_by_blocks(first, rows, wanted);
+  }
+  if (wanted.f32 == out.f32 && wanted.bf16 == out.bf16) return;
+  for (size_t r = 0; r < rows; ++r) {
+    if (out.f32 != nullptr) {
+      std::memcpy(out.at(r).f32, wanted.f32 + r * wanted.ld, shape_.head_size * sizeof(float));
+    } else {
+      std::memcpy(out.at(r).bf16, wanted.bf16 + r * wanted.ld, shape_.head_size * sizeof(Bf16));
+    }
+  }
+}
+
+void Attention::score(size_t first, size_t rows, size_t first_key, size_t keys) {
   Product scores;
   scores.a = qkv_.at(first).data();
   scores.lda = qkv_.ld;
   scores.rows = rows;
-  scores.b = {shape_.format, keys_, head_size, tokens_};
+  scores.b =
+      columns_of({shape_.format, keys_, shape_.head_size, tokens_}, first_key, first_key + keys);
   scores.out = scores_;
-  scores.ldo = score_row;
+  scores.ldo = padded(keys);
   kernels_.product(scores);
+}
 
-  Softmax softmax;
-  softmax.x = scores_;
-  softmax.out_bf16 = bf16 ? reinterpret_cast<Bf16*>(scores_) : nullptr;
-  softmax.ld = score_row;
-  softmax.rows = rows;
-  softmax.n = tokens_;
-  softmax.factor = 1.0F / std::sqrt(static_cast<float>(head_size));
-  softmax.inverse_sums = inverse_sums_;
-  kernels_.softmax(softmax);
-
-  // Dividing here, once per output, is cheaper than dividing the weights.
+// exp(scores) * values, without where it goes.
+Product Attention::weighting(size_t rows, size_t first_key, size_t keys) const {
+  const size_t per_unit = unit_values(shape_.format);
   Product weighted;
   weighted.a = scores_;
-  weighted.lda = bf16 ? 2 * score_row : score_row;
+  weighted.lda = per_unit * padded(keys);  // rows of bf16 lie as far apart as those of fp32
   weighted.rows = rows;
-  weighted.b = {shape_.format, values_, tokens_, head_size};
-  weighted.row_factors = inverse_sums_;
-  const Activations out = context.at(first, head_ * head_size);
-  if (padded(head_size) == head_size) {
-    weighted.out = out.f32;
-    weighted.out_bf16 = out.bf16;
-    weighted.ldo = out.ld;
-    kernels_.product(weighted);
-    return;
-  }
-  // Whole vectors would reach into the next head's columns.
-  weighted.out = bf16 ? nullptr : weighted_;
-  weighted.out_bf16 = bf16 ? reinterpret_cast<Bf16*>(weighted_) : nullptr;
-  weighted.ldo = padded(head_size);
+  weighted.b = {shape_.format, values_ + first_key / per_unit * padded(shape_.head_size), keys,
+                shape_.head_size};
+  return weighted;
+}
+
+Softmax Attention::softmax(size_t rows, size_t keys) const {
+  Softmax softmax;
+  softmax.x = scores_;
+  softmax.out_bf16 = shape_.format == Format::Bf16 ? reinterpret_cast<Bf16*>(scores_) : nullptr;
+  softmax.ld = padded(keys);
+  softmax.rows = rows;
+  softmax.n = keys;
+  softmax.factor = 1.0F / std::sqrt(static_cast<float>(shape_.head_size));
+  return softmax;
+}
+
+void Attention::attend_to_all(size_t first, size_t rows, const Target& out) {
+  score(first, rows, 0, tokens_);
+  Softmax all = softmax(rows, tokens_);
+  all.inverse_sums = sums_;
+  kernels_.softmax(all);
+  // Dividing here, once per output, is cheaper than dividing the weights.
+  Product weighted = weighting(rows, 0, tokens_);
+  weighted.row_factors = sums_;
+  weighted.out = out.f32;
+  weighted.out_bf16 = out.bf16;
+  weighted.ldo = out.ld;
   kernels_.product(weighted);
-  for (size_t r = 0; r < rows; ++r) {
-    if (bf16) {
-      std::memcpy(out.at(r).bf16, weighted.out_bf16 + r * weighted.ldo, head_size * sizeof(Bf16));
-    } else {
-      std::memcpy(out.at(r).f32, weighted.out + r * weighted.ldo, head_size * sizeof(float));
+}
+
+void Attention::attend_by_blocks(size_t first, size_t rows, const Target& out) {
+  std::fill_n(maxima_, rows, -std::numeric_limits<float>::max());
+  std::fill_n(sums_, rows, 0.0F);
+  const size_t width = padded(shape_.head_size);
+  ScaleRows scale{weighted_,    width,     rows,    shape_.head_size,
+                  corrections_, weighted_, nullptr, width};
+  for (size_t key = 0; key < tokens_; key += key_block_) {
+    const size_t keys = std::min(key_block_, tokens_ - key);
+    score(first, rows, key, keys);
+    Softmax part = softmax(rows, keys);
+    part.maxima = maxima_;
+    part.sums = sums_;
+    part.corrections = corrections_;
+    kernels_.softmax(part);
+    Product weighted = weighting(rows, key, keys);
+    weighted.out = weighted_;
+    weighted.ldo = width;
+    if (key > 0) {
+      kernels_.scale_rows(scale);
+      weighted.residual = weighted_;
     }
+    kernels_.product(weighted);
   }
+  for (size_t r = 0; r < rows; ++r) sums_[r] = 1.0F / sums_[r];
+  scale.factors = sums_;
+  scale.out = out.f32;
+  scale.out_bf16 = out.bf16;
+  scale.ldo = out.ld;
+  kernels_.scale_rows(scale);
 }
 
 }  // namespace neso

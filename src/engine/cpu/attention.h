@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention of one head over one sequence, in blocks of query rows: scores of a block against all
-// keys, softmax, weighted values. Memory grows with the sequence, not with its square; a row's bits
-// depend on its sequence alone. Products in fp32 or bf16, everything else in fp32.
+// Attention of one head over one sequence, in blocks of query rows: scores of a block against the
+// keys, softmax, weighted values. Against all keys at once in sequences of up to kWholeKeys tokens,
+// so that nothing is ever rescaled; in longer ones against kKeyBlock keys at a time (online
+// softmax), whose scores stay in the second-level cache. A row's bits depend on its sequence alone.
+// Products in fp32 or bf16, everything else in fp32.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +15,10 @@
 
 namespace neso {
 
-// Query rows that are worked on at once: their scores against 512 keys stay in the second-level
-// cache.
+// Query rows that are worked on at once.
 inline constexpr size_t kQueryRows = 48;
+inline constexpr size_t kWholeKeys = 1024;
+inline constexpr size_t kKeyBlock = 256;
 
 struct AttentionShape {
   size_t hidden = 0;
@@ -41,15 +44,32 @@ class Attention {
   void attend(size_t first, size_t rows, const Activations& context);
 
  private:
+  // Where the weighted values of some rows go, as wide as a head: into the context itself, or, when
+  // whole vectors would reach into the next head's columns, beside it.
+  struct Target {
+    float* f32 = nullptr;
+    Bf16* bf16 = nullptr;
+    size_t ld = 0;
+  };
+  Target target(const Activations& context) const;
+  void score(size_t first, size_t rows, size_t first_key, size_t keys);
+  Softmax softmax(size_t rows, size_t keys) const;
+  Product weighting(size_t rows, size_t first_key, size_t keys) const;
+  void attend_to_all(size_t first, size_t rows, const Target& out);
+  void attend_by_blocks(size_t first, size_t rows, const Target& out);
+
   const KernelTable& kernels_;
   AttentionShape shape_;
   float* keys_;
   float* values_;
   float* scores_;
   float* weighted_;
-  float* inverse_sums_;
+  float* sums_;    // inverse ones in the end
+  float* maxima_;  // these two by blocks only
+  float* corrections_;
   Activations qkv_;
   size_t tokens_ = 0;
+  size_t key_block_ = 0;  // keys at a time
   size_t head_ = 0;
 };
 

@@ -90,7 +90,7 @@ TEST_P(AttentionOn, AgreesWithDoublesForOddHeadsAndLengths) {
         AttentionShape{64, 64, Format::Bf16}, AttentionShape{140, 70, Format::Bf16}}) {
     // Weights rounded to bf16 before they meet values up to 2, and the result rounded again.
     const double bound = shape.format == Format::F32 ? 5e-6 : 2 * 0x1p-8;
-    for (const size_t tokens : {1, 2, 15, 16, 17, 47, 48, 49, 65, 700}) {
+    for (const size_t tokens : {1, 2, 15, 16, 17, 47, 48, 49, 65, 700, 1024, 1025, 1300}) {
       const TestQkv qkv(tokens, shape);
       const Floats context = attend(GetParam(), shape, qkv, tokens, tokens);
       for (size_t row = 0; row < tokens; row += 1 + tokens / 9) {
@@ -108,11 +108,12 @@ TEST_P(AttentionOn, AgreesWithDoublesForOddHeadsAndLengths) {
 TEST_P(AttentionOn, BitsDoNotDependOnTheRoomForLongerSequences) {
   for (const Format format : {Format::F32, Format::Bf16}) {
     const AttentionShape shape{36, 12, format};
-    const TestQkv qkv(33, shape);
-    const Floats tight = attend(GetParam(), shape, qkv, 33, 33);
-    const Floats roomy = attend(GetParam(), shape, qkv, 33, 512);
-    for (size_t row = 0; row < 33; ++row) {
-      EXPECT_EQ(std::memcmp(&tight[row * 48], &roomy[row * 48], 36 * sizeof(float)), 0);
+    for (const size_t tokens : {33, 1100}) {
+      const TestQkv qkv(tokens, shape);
+      const Floats tight = attend(GetParam(), shape, qkv, tokens, tokens);
+      const Floats roomy = attend(GetParam(), shape, qkv, tokens, 1500);
+      for (size_t row = 0; row < tokens; ++row)
+        ASSERT_EQ(std::memcmp(&tight[row * 48], &roomy[row * 48], 36 * sizeof(float)), 0);
     }
   }
 }
