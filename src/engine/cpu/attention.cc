@@ -41,8 +41,8 @@ size_t Attention::scratch_floats(const AttentionShape& shape, size_t longest) {
 }
 
 Attention::Attention(const KernelTable& kernels, const AttentionShape& shape, size_t longest,
-                     std::span<float> scratch)
-    : kernels_(kernels), shape_(shape) {
+                     std::span<float> scratch, Stopwatch& stopwatch)
+    : kernels_(kernels), shape_(shape), stopwatch_(stopwatch) {
   const ScratchSizes sizes(shape, longest);
   NESO_CHECK(scratch.size() >= sizes.total());
   keys_ = scratch.data();
@@ -77,6 +77,7 @@ void Attention::select(const Activations& qkv, size_t tokens, size_t head) {
                 reinterpret_cast<uint32_t*>(packed));
     }
   }
+  stopwatch_.lap(Operation::PackKeys);
 }
 
 Attention::Target Attention::target(const Activations& context) const {
@@ -114,6 +115,7 @@ void Attention::score(size_t first, size_t rows, size_t first_key, size_t keys) 
   scores.out = scores_;
   scores.ldo = padded(keys);
   kernels_.product(scores);
+  stopwatch_.lap(Operation::Scores);
 }
 
 // exp(scores) * values, without where it goes.
@@ -144,6 +146,7 @@ void Attention::attend_to_all(size_t first, size_t rows, const Target& out) {
   Softmax all = softmax(rows, tokens_);
   all.inverse_sums = sums_;
   kernels_.softmax(all);
+  stopwatch_.lap(Operation::Softmax);
   // Dividing here, once per output, is cheaper than dividing the weights.
   Product weighted = weighting(rows, 0, tokens_);
   weighted.row_factors = sums_;
@@ -151,6 +154,7 @@ void Attention::attend_to_all(size_t first, size_t rows, const Target& out) {
   weighted.out_bf16 = out.bf16;
   weighted.ldo = out.ld;
   kernels_.product(weighted);
+  stopwatch_.lap(Operation::Weighting);
 }
 
 void Attention::attend_by_blocks(size_t first, size_t rows, const Target& out) {
@@ -167,6 +171,7 @@ void Attention::attend_by_blocks(size_t first, size_t rows, const Target& out) {
     part.sums = sums_;
     part.corrections = corrections_;
     kernels_.softmax(part);
+    stopwatch_.lap(Operation::Softmax);
     Product weighted = weighting(rows, key, keys);
     weighted.out = weighted_;
     weighted.ldo = width;
@@ -175,6 +180,7 @@ void Attention::attend_by_blocks(size_t first, size_t rows, const Target& out) {
       weighted.residual = weighted_;
     }
     kernels_.product(weighted);
+    stopwatch_.lap(Operation::Weighting);
   }
   for (size_t r = 0; r < rows; ++r) sums_[r] = 1.0F / sums_[r];
   scale.factors = sums_;
@@ -182,6 +188,7 @@ void Attention::attend_by_blocks(size_t first, size_t rows, const Target& out) {
   scale.out_bf16 = out.bf16;
   scale.ldo = out.ld;
   kernels_.scale_rows(scale);
+  stopwatch_.lap(Operation::Weighting);
 }
 
 }  // namespace neso

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "engine/cpu/activations.h"
+#include "engine/cpu/profile.h"
 #include "simd/kernels.h"
 
 namespace neso {
@@ -31,9 +32,9 @@ class Attention {
   // Floats of scratch memory for sequences of up to `longest` tokens.
   static size_t scratch_floats(const AttentionShape& shape, size_t longest);
 
-  // scratch: as scratch_floats says, whatever it holds; it must outlive this.
+  // scratch: as scratch_floats says, whatever it holds; it must outlive this, as the stopwatch.
   Attention(const KernelTable& kernels, const AttentionShape& shape, size_t longest,
-            std::span<float> scratch);
+            std::span<float> scratch, Stopwatch& stopwatch);
 
   // Packs keys and values of one head. qkv is [tokens, 3 hidden] of the sequence, and must stay
   // until the last attend().
@@ -60,6 +61,7 @@ class Attention {
 
   const KernelTable& kernels_;
   AttentionShape shape_;
+  Stopwatch& stopwatch_;
   float* keys_;
   float* values_;
   float* scores_;

@@ -45,7 +45,8 @@ struct TestQkv {
 Floats attend(Isa isa, const AttentionShape& shape, const TestQkv& qkv, size_t tokens,
               size_t longest) {
   Floats scratch(Attention::scratch_floats(shape, longest), NAN);
-  Attention attention(kernel_table(isa), shape, longest, scratch);
+  Stopwatch stopwatch(nullptr);
+  Attention attention(kernel_table(isa), shape, longest, scratch, stopwatch);
   Floats context(tokens * padded(shape.hidden), NAN);
   std::vector<Bf16> halves(context.size());
   Activations out{nullptr, nullptr, padded(shape.hidden)};

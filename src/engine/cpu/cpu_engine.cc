@@ -13,6 +13,7 @@
 #include "engine/cpu/cores.h"
 #include "engine/cpu/cpu_weights.h"
 #include "engine/cpu/encoder_pass.h"
+#include "engine/cpu/profile.h"
 #include "engine/cpu/worker_team.h"
 #include "engine/cpu/workspace.h"
 #include "engine/pooling.h"
@@ -29,8 +30,12 @@ struct Output {
 
 class CpuEngine final : public Engine {
  public:
-  CpuEngine(std::shared_ptr<const CpuWeights> weights, std::unique_ptr<WorkerTeam> team)
-      : weights_(std::move(weights)), team_(std::move(team)), workspaces_(team_->members()) {
+  CpuEngine(std::shared_ptr<const CpuWeights> weights, std::unique_ptr<WorkerTeam> team,
+            Profile* profile)
+      : weights_(std::move(weights)),
+        team_(std::move(team)),
+        profile_(profile),
+        workspaces_(team_->members()) {
     const Architecture& a = weights_->architecture;
     info_.name = "cpu";
     info_.device = "CPU";
@@ -72,7 +77,7 @@ class CpuEngine final : public Engine {
       Barrier barrier(plan.members);
       team_->run([&](size_t member) {
         if (member >= plan.members) return;
-        compute_together(plan, input, output, PassMember{member, plan.members, &barrier});
+        compute_together(plan, input, output, PassMember{member, plan.members, &barrier, profile_});
       });
       return {};
     }
@@ -113,11 +118,14 @@ class CpuEngine final : public Engine {
 
   void compute_alone(const Chunk& chunk, const PassInput& input, const Output& output,
                      Workspace& workspace) {
-    EncoderPass pass(*weights_, input, chunk, workspace, workspace, PassMember{});
+    EncoderPass pass(*weights_, input, chunk, workspace, workspace,
+                     PassMember{.profile = profile_});
     pass.run();
+    Stopwatch stopwatch(profile_);
     for (size_t i = 0; i < chunk.sequences.size(); ++i) {
       publish(input.batch, chunk, i, pass.states(), output);
     }
+    stopwatch.lap(Operation::Pool);
   }
 
   void compute_together(const BatchPlan& plan, const PassInput& input, const Output& output,
@@ -125,11 +133,14 @@ class CpuEngine final : public Engine {
     for (const Chunk& chunk : plan.chunks) {
       EncoderPass pass(*weights_, input, chunk, workspaces_[0], workspaces_[member.index], member);
       pass.run();
+      Stopwatch stopwatch(profile_);
       for (size_t i = member.index; i < chunk.sequences.size(); i += member.count) {
         publish(input.batch, chunk, i, pass.states(), output);
       }
+      stopwatch.lap(Operation::Pool);
       // The next chunk overwrites the states.
       member.barrier->arrive_and_wait();
+      stopwatch.lap(Operation::Wait);
     }
   }
 
@@ -158,6 +169,7 @@ class CpuEngine final : public Engine {
 
   std::shared_ptr<const CpuWeights> weights_;
   std::unique_ptr<WorkerTeam> team_;
+  Profile* profile_;
   std::vector<Workspace> workspaces_;  // one per member
   EngineInfo info_;
 };
@@ -167,7 +179,8 @@ class CpuEngine final : public Engine {
 Result<std::unique_ptr<Engine>> make_cpu_engine(std::shared_ptr<const CpuWeights> weights,
                                                 const CpuOptions& options) {
   NESO_TRY(auto team, WorkerTeam::create(options.threads == 0 ? usable_cores() : options.threads));
-  return std::unique_ptr<Engine>(std::make_unique<CpuEngine>(std::move(weights), std::move(team)));
+  return std::unique_ptr<Engine>(
+      std::make_unique<CpuEngine>(std::move(weights), std::move(team), options.profile));
 }
 
 }  // namespace neso

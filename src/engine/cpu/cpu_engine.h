@@ -12,10 +12,13 @@
 
 namespace neso {
 
+class Profile;
+
 struct CpuOptions {
   // Of one engine, the caller's included. 0: one per core this process may use, by affinity and
   // by the CPU quota of its control group.
   size_t threads = 0;
+  Profile* profile = nullptr;  // gets the times of all operations; outlives the engine
 };
 
 // The weights of one model, packed for the products; immutable, shared by all engines made from it.

@@ -46,10 +46,11 @@ EncoderPass::EncoderPass(const CpuWeights& weights, const PassInput& input, cons
       context_(shared.context()),
       inner_(split_columns_ ? shared.inner() : own.inner()),
       operand_(own.operand()),
+      stopwatch_(member.profile),
       attention_(
           *weights.kernels,
           {weights.architecture.hidden, weights.architecture.head_size(), weights.activations},
-          own.longest(), own.attention()),
+          own.longest(), own.attention(), stopwatch_),
       scaled_angles_(input.scaled_angles),
       angles_(split_columns_ ? own.angles() : shared.angles()) {}
 
@@ -57,8 +58,10 @@ EncoderPass::Range EncoderPass::share(size_t size) const {
   return {size * member_.index / member_.count, size * (member_.index + 1) / member_.count};
 }
 
-void EncoderPass::meet() const {
-  if (member_.barrier != nullptr) member_.barrier->arrive_and_wait();
+void EncoderPass::meet() {
+  if (member_.barrier == nullptr) return;
+  member_.barrier->arrive_and_wait();
+  stopwatch_.lap(Operation::Wait);
 }
 
 void EncoderPass::run() {
@@ -104,6 +107,7 @@ void EncoderPass::embed() {
     }
   }
   normalize(states_, weights_.embedding_norm, rows_);
+  stopwatch_.lap(Operation::Embed);
 }
 
 // states = norm(in)
@@ -122,10 +126,10 @@ void EncoderPass::normalize(const float* in, const NormWeights& weights, Range r
 
 // Everything but where it goes. `in` is converted into this member's own operand memory, so that
 // only one product at a time can be prepared.
-Product EncoderPass::product_of(const PackedLinear& linear, const Activations& in,
-                                size_t rows) const {
+Product EncoderPass::product_of(const PackedLinear& linear, const Activations& in, size_t rows) {
   const Operand operand =
       make_operand(*weights_.kernels, in, {rows, linear.panels.k, linear.panels.format}, operand_);
+  stopwatch_.lap(Operation::Convert);
   Product product;
   product.a = operand.values;
   product.lda = operand.ld;
@@ -183,6 +187,7 @@ void EncoderPass::queries_keys_values(const LayerWeights& layer) {
     Product product = product_of(layer.qkv, states_at(begin), rows.end - rows.begin);
     set_output(product, qkv_.at(begin));
     multiply(product);
+    stopwatch_.lap(Operation::QueryKeyValue);
     if (angles_ != nullptr && !split_columns_) rotate(rows, {0, 2 * a.heads});
   }
   if (angles_ == nullptr || !split_columns_) return;
@@ -212,6 +217,7 @@ void EncoderPass::rotate(Range rows, Range heads) {
   rotate.head_size = head_size;
   rotate.angles = angles_ + rows.begin;
   weights_.kernels->rotate(rotate);
+  stopwatch_.lap(Operation::Rotate);
 }
 
 // Items are blocks of query rows, by sequence, then head. Each member takes those whose middle lies
@@ -252,22 +258,27 @@ void EncoderPass::after_attention(const LayerWeights& layer, Range rows) {
   output.residual = states_ + rows.begin * row_;
   set_output(output, sums);
   multiply(output);
+  stopwatch_.lap(Operation::Output);
   if (split_columns_) meet();
   normalize(sums_, layer.attention_norm, rows);
+  stopwatch_.lap(Operation::Norm);
 
   Product up = product_of(layer.up, states_at(rows.begin), count);
   up.epilogue = weights_.activation;
   up.gated = weights_.architecture.gated;
   set_output(up, inner_);
   multiply(up);
+  stopwatch_.lap(Operation::Up);
   if (split_columns_) meet();
 
   Product down = product_of(layer.down, inner_, count);
   down.residual = output.residual;
   set_output(down, sums);
   multiply(down);
+  stopwatch_.lap(Operation::Down);
   if (split_columns_) meet();
   normalize(sums_, layer.output_norm, rows);
+  stopwatch_.lap(Operation::Norm);
 }
 
 }  // namespace neso

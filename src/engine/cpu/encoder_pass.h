@@ -9,6 +9,7 @@
 #include "engine/cpu/attention.h"
 #include "engine/cpu/batch_plan.h"
 #include "engine/cpu/cpu_weights.h"
+#include "engine/cpu/profile.h"
 #include "engine/cpu/rotary.h"
 #include "engine/cpu/worker_team.h"
 #include "engine/cpu/workspace.h"
@@ -30,6 +31,7 @@ struct PassMember {
   size_t index = 0;
   size_t count = 1;
   Barrier* barrier = nullptr;  // null when count is 1
+  Profile* profile = nullptr;
 };
 
 class EncoderPass {
@@ -53,12 +55,12 @@ class EncoderPass {
     size_t end = 0;
   };
   Range share(size_t size) const;
-  void meet() const;
+  void meet();
   void embed();
   void attend();
   void normalize(const float* in, const NormWeights& weights, Range rows);
   Activations states_at(size_t row) const { return {states_ + row * row_, nullptr, row_}; }
-  Product product_of(const PackedLinear& linear, const Activations& in, size_t rows) const;
+  Product product_of(const PackedLinear& linear, const Activations& in, size_t rows);
   void multiply(Product product) const;
   Range columns_of_member(size_t columns) const;
   void find_angles();
@@ -79,6 +81,7 @@ class EncoderPass {
   Activations context_;
   Activations inner_;
   OperandMemory operand_;
+  Stopwatch stopwatch_;
   Attention attention_;
   const ScaledAngles& scaled_angles_;
   const float** angles_;  // of rotary positions, per row of the chunk; else null
