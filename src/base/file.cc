@@ -155,6 +155,16 @@ Result<> write_file_atomically(const fs::path& path, std::string_view content) {
   return flush_folder(path.has_parent_path() ? path.parent_path() : fs::path("."));
 }
 
+Result<> check_file_can_be_written(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored))
+    return invalid_argument("cannot write '{}': it is a folder", path.string());
+  const fs::path temporary = temporary_beside(path);
+  NESO_TRY_VOID(write_new_file(temporary, ""));
+  ::unlink(temporary.c_str());
+  return {};
+}
+
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const fs::path& path) {
   NESO_TRY(OpenFile file, open_regular(path));
   void* data = nullptr;

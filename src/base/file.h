@@ -21,6 +21,9 @@ Result<std::string> read_file(const std::filesystem::path& path, size_t max_byte
 // Writes a file so that a reader sees the old or the new content, never a part.
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// Could that write this file now? For who works for long before there is something to write.
+Result<> check_file_can_be_written(const std::filesystem::path& path);
+
 // A regular file mapped read-only. The mapping stays valid while any copy of the pointer lives.
 class MappedFile {
  public:

@@ -150,6 +150,17 @@ TEST(WriteFile, AFailureLeavesNothingBehind) {
   EXPECT_EQ(list_folder(folder.path())->size(), 1u);
 }
 
+TEST(WriteFile, CanBeAskedBeforehandWithoutATrace) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(check_file_can_be_written(folder / "f"));
+  EXPECT_TRUE(list_folder(folder.path())->empty());
+  EXPECT_EQ(check_file_can_be_written(folder / "missing/f").error().code, ErrorCode::NotFound);
+  EXPECT_THAT(check_file_can_be_written(folder.path()).error().message, HasSubstr("is a folder"));
+  const AsNobody nobody;
+  EXPECT_THAT(check_file_can_be_written(folder / "f").error().message,
+              HasSubstr("Permission denied"));
+}
+
 TEST(MappedFile, ShowsTheBytesWhileAnyHolderLives) {
   const TemporaryFolder folder;
   auto file = MappedFile::open(folder.write("f", "hello"));
