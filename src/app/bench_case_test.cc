@@ -45,12 +45,40 @@ TEST(BenchCase, SameIdsEveryTimeAndWithinTheVocabulary) {
 }
 
 TEST(BenchCase, LengthsAreCutToTheModelsLimit) {
-  EXPECT_EQ(must_make("len512", {30522, 256}).batches.front().longest(), 256U);
+  const BenchCase workload = must_make("len512", {30522, 256});
+  EXPECT_EQ(workload.batches.front().longest(), 256U);
+  EXPECT_EQ(workload.n, 256U);
+  EXPECT_EQ(must_make("batch2", {30522, 16}).batches.front().longest(), 16U);
+}
+
+TEST(BenchCase, BatchHasSoManyTextsOf32TokensACall) {
+  for (const size_t texts : {1, 5, 64, 1024}) {
+    const BenchCase workload = must_make("batch" + std::to_string(texts));
+    EXPECT_EQ(workload.kind, BenchKind::Batch);
+    EXPECT_EQ(workload.n, texts);
+    ASSERT_FALSE(workload.batches.empty());
+    EXPECT_LE(workload.batches.size(), 64U);
+    for (const TokenBatch& batch : workload.batches) {
+      EXPECT_EQ(batch.size(), texts);
+      EXPECT_EQ(batch.tokens(), texts * 32);
+    }
+  }
+}
+
+TEST(BenchCase, EveryDefaultIsACase) {
+  for (const std::string& list : {default_bench_cases(), plotted_bench_cases()}) {
+    for (size_t begin = 0; begin < list.size();) {
+      const size_t end = std::min(list.find(',', begin), list.size());
+      must_make(list.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
 }
 
 TEST(BenchCase, SingleHasOneTextACall) {
   const BenchCase workload = must_make("single8");
-  EXPECT_TRUE(workload.latency);
+  EXPECT_EQ(workload.kind, BenchKind::Single);
+  EXPECT_EQ(workload.batches.size(), 64U);
   for (const TokenBatch& batch : workload.batches) EXPECT_EQ(batch.size(), 1U);
 }
 
@@ -60,10 +88,13 @@ TEST(BenchCase, AnyLengthIsACase) {
 }
 
 TEST(BenchCase, AnUnknownNameIsAnsweredWithTheChoice) {
-  for (const char* name : {"", "len", "len0", "len-1", "len8x", "len99999", "mixed8", "short"}) {
+  for (const char* name : {"", "len", "len0", "len-1", "len8x", "len99999", "mixed8", "short",
+                           "batch", "batch0", "batch1025"}) {
     const auto workload = make_bench_case(name, kLimits);
     ASSERT_FALSE(workload.has_value()) << name;
-    EXPECT_THAT(workload.error().message, ::testing::HasSubstr("mixed, lenN and singleN"));
+    EXPECT_THAT(workload.error().message,
+                ::testing::AllOf(::testing::HasSubstr("mixed, lenN and singleN"),
+                                 ::testing::HasSubstr("batchN")));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 namespace neso {
 namespace {
@@ -58,6 +59,27 @@ BenchFigures sum_up(const BenchCase& workload, const Timings& timings, const Tim
   return figures;
 }
 
+// Over the rows of two matrices.
+double smallest_cosine(std::span<const float> left, std::span<const float> right, size_t rows) {
+  if (left.size() != right.size()) return 0;
+  const size_t width = left.size() / rows;
+  double smallest = 1;
+  for (size_t row = 0; row < rows; ++row) {
+    double dot = 0;
+    double a = 0;
+    double b = 0;
+    for (size_t i = row * width; i < (row + 1) * width; ++i) {
+      const double x = left[i];
+      const double y = right[i];
+      dot += x * y;
+      a += x * x;
+      b += y * y;
+    }
+    smallest = std::min(smallest, dot / std::sqrt(a * b));
+  }
+  return smallest;
+}
+
 }  // namespace
 
 Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
@@ -77,41 +99,23 @@ Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
     }
   }
   std::vector<BenchFigures> figures;
-  for (size_t i = 0; i < engines.size(); ++i) {
-    figures.push_back(sum_up(workload, timings[i], timings.back()));
-    figures.back().engine = engines[i].label;
-    figures.back().precision = engines[i].precision;
-  }
+  for (const Timings& timing : timings) figures.push_back(sum_up(workload, timing, timings.back()));
   return figures;
 }
 
-Result<double> agreement(const BenchCase& workload, std::vector<BenchEngine>& engines) {
+Result<std::vector<double>> agreement(const BenchCase& workload,
+                                      std::vector<BenchEngine>& engines) {
   const TokenBatch& batch = workload.batches.front();
   const PoolingSpec pooling;
-  std::vector<std::vector<float>> vectors;
+  std::vector<float> first;
+  std::vector<double> cosines;
   for (BenchEngine& entry : engines) {
-    auto& out = vectors.emplace_back(batch.size() * pooling.width(entry.engine->info().hidden));
+    std::vector<float> out(batch.size() * pooling.width(entry.engine->info().hidden));
     NESO_TRY_VOID(entry.engine->encode(batch, pooling, out));
-    if (out.size() != vectors.front().size()) return 0.0;
+    if (first.empty()) first = out;
+    cosines.push_back(smallest_cosine(first, out, batch.size()));
   }
-  const size_t width = vectors.front().size() / batch.size();
-  double smallest = 1;
-  for (const auto& other : vectors) {
-    for (size_t row = 0; row < batch.size(); ++row) {
-      double dot = 0;
-      double a = 0;
-      double b = 0;
-      for (size_t i = row * width; i < (row + 1) * width; ++i) {
-        const double x = vectors.front()[i];
-        const double y = other[i];
-        dot += x * y;
-        a += x * x;
-        b += y * y;
-      }
-      smallest = std::min(smallest, dot / std::sqrt(a * b));
-    }
-  }
-  return smallest;
+  return cosines;
 }
 
 }  // namespace neso

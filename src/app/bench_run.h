@@ -5,18 +5,22 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/bench_case.h"
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "simd/isa.h"
 
 namespace neso {
 
 struct BenchEngine {
-  std::string label;      // "cpu", "onnx"
-  std::string precision;  // "fp32", ...
+  std::string label;       // "cpu", "onnx"
+  std::string precision;   // "fp32", ...
+  std::optional<Isa> isa;  // of our engine; others choose by themselves
+  size_t threads = 1;
   std::unique_ptr<Engine> engine;
 };
 
@@ -26,8 +30,6 @@ struct BenchOptions {
 };
 
 struct BenchFigures {
-  std::string engine;
-  std::string precision;
   size_t rounds = 0;
   double tokens_per_s = 0;  // median round
   double texts_per_s = 0;
@@ -37,14 +39,14 @@ struct BenchFigures {
   double ratio = 1;  // median over rounds of (this engine's speed / the last engine's)
 };
 
-// One untimed warm-up round each, then rounds until every engine has run for the time and the
-// rounds asked for.
+// One untimed warm-up round each, then rounds until the engines have run for the time and the
+// rounds asked for. Figures are in the engines' order.
 Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
                                                  std::vector<BenchEngine>& engines,
                                                  const BenchOptions& options, const Clock& clock);
 
-// The smallest cosine between the engines' mean-pooled vectors of the workload's first batch: 1
-// when they agree.
-Result<double> agreement(const BenchCase& workload, std::vector<BenchEngine>& engines);
+// How far the engines agree: of each the smallest cosine between its mean-pooled vectors of the
+// workload's first batch and the first engine's. 0 where they differ in width.
+Result<std::vector<double>> agreement(const BenchCase& workload, std::vector<BenchEngine>& engines);
 
 }  // namespace neso
