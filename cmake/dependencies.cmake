@@ -13,6 +13,7 @@ find_package(Protobuf REQUIRED)
 find_package(RapidJSON REQUIRED)
 if(NESO_TESTS)
   find_package(GTest REQUIRED)
+  find_package(benchmark QUIET) # for x_bench alone; tools/setup bench installs it
 endif()
 
 # oneDNN. Debian's own CMake file asks for OpenCL, which a CPU build has no use for.

@@ -30,7 +30,8 @@ if(NESO_CCACHE)
 endif()
 
 # neso_library(NAME DEPS a b ...): every .cc of the folder (tests and benchmarks excepted) as static library neso_NAME;
-# DEPS are its arrows, ours and third-party alike. Tests beside the code become the ctest entry NAME_test.
+# DEPS are its arrows, ours and third-party alike. Tests beside the code become the ctest entry NAME_test; a benchmark
+# beside the code, x_bench.cc, becomes the program x_bench, which only a build that names it makes.
 function(neso_library name)
   cmake_parse_arguments(ARG "" "" "DEPS;TEST_DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
@@ -51,6 +52,14 @@ function(neso_library name)
     target_link_libraries(${name}_test PRIVATE neso_${name} neso_flags ${ARG_TEST_DEPS} GTest::gmock_main)
     add_test(NAME ${name}_test COMMAND ${name}_test)
     set_tests_properties(${name}_test PROPERTIES LABELS unit TIMEOUT ${NESO_TEST_TIMEOUT})
+  endif()
+  if(TARGET benchmark::benchmark)
+    file(GLOB benches CONFIGURE_DEPENDS *_bench.cc)
+    foreach(bench ${benches})
+      get_filename_component(program ${bench} NAME_WE)
+      add_executable(${program} EXCLUDE_FROM_ALL ${bench})
+      target_link_libraries(${program} PRIVATE neso_${name} neso_flags benchmark::benchmark)
+    endforeach()
   endif()
   neso_check_headers(${name})
 endfunction()
