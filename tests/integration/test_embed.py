@@ -128,17 +128,6 @@ class OtherCommands(unittest.TestCase):
         for words in (b"FILE", b"NaN", b"Exit status", b"16 MiB", b"standard input"):
             self.assertIn(words, text)
 
-    def test_bench_prints_a_json_line_per_case_and_engine(self):
-        done = run("bench", "--model", MINILM, "--engine", "cpu", "--cases", "len8,single8", "--seconds", "0.05", "--json")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        peak, *rows = [json.loads(line) for line in done.stdout.splitlines()]
-        self.assertEqual(peak["case"], "peak")
-        self.assertGreater(peak["fp32_gflops"], 0)
-        self.assertEqual([(row["case"], row["engine"]) for row in rows], [("len8", "cpu"), ("single8", "cpu")])
-        for row in rows:
-            for figure in ("tokens_per_s", "texts_per_s", "ms_p50", "ms_p99", "roof_share"):
-                self.assertGreater(row[figure], 0)
-
 
 if __name__ == "__main__":
     unittest.main()
