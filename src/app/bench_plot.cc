@@ -238,8 +238,10 @@ struct Legend {
 void draw_legend(Picture& picture, double top, const Legend& legend,
                  const std::vector<PlotSeries>& series) {
   for (size_t i = 0; i < series.size(); ++i) {
-    const double x = kPanelLeft[0] + static_cast<double>(i % legend.columns) * legend.column_width;
-    const double y = top + static_cast<double>(i / legend.columns) * kLegendRow;
+    const size_t column = i % legend.columns;
+    const size_t row = i / legend.columns;
+    const double x = kPanelLeft[0] + static_cast<double>(column) * legend.column_width;
+    const double y = top + static_cast<double>(row) * kLegendRow;
     picture.add(R"(<path class="line" {} d="M{:.1f} {:.1f}h30"/>)", stroke_of(i), x, y - 4);
     picture.add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="3.2" fill="{}"/>)", x + 15, y - 4,
                 kColors[i % kColors.size()]);
