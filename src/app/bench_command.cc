@@ -11,6 +11,7 @@
 #include "app/bench_case.h"
 #include "app/bench_engines.h"
 #include "app/bench_plot.h"
+#include "app/bench_profile.h"
 #include "app/bench_report.h"
 #include "app/bench_roofs.h"
 #include "app/bench_run.h"
@@ -80,6 +81,8 @@ OptionTable option_table(BenchCommand& command) {
                      {"plot", path_value(command.plot),
                       "SVG file to draw: tokens per second over the N of lenN cases, milliseconds "
                       "over the N of batchN cases"},
+                     {"profile", flag_value(engines.profile),
+                      "also print the share of each operation in our engines' time"},
                      {"json", flag_value(command.json), "one JSON line per case and engine"}}}},
       .reads_environment = false};
 }
@@ -145,12 +148,15 @@ Result<> bench(const BenchCommand& command) {
   if (!command.json) fmt::print("{}", table_head());
   for (const BenchCase& workload : cases) {
     NESO_TRY(const auto cosines, agreement(workload, engines));
+    std::vector<ProfileSlice> slices;
+    for (const BenchEngine& entry : engines) slices.emplace_back(entry.profile.get());
     NESO_TRY(const auto figures, run_bench_case(workload, engines, command.run, system_clock()));
     NESO_TRY_VOID(roofs.measure_again(system_clock()));
     for (size_t i = 0; i < figures.size(); ++i) {
       const double share =
           roofs.share(engines[i], workload, architecture, figures[i].median_round_s);
-      const BenchRow row{workload.name, &engines[i], figures[i], share, cosines[i]};
+      const BenchRow row{workload.name, &engines[i], figures[i],
+                         share,         cosines[i],  slices[i].shares()};
       fmt::print("{}", command.json ? json_line(row) : table_line(row));
     }
     std::fflush(stdout);

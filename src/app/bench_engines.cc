@@ -123,13 +123,13 @@ Result<std::vector<EnginePlan>> plan_engines(const EngineLists& lists, const fs:
 using WeightsByKind = std::map<std::pair<std::string, Isa>, std::shared_ptr<const CpuWeights>>;
 
 Result<std::unique_ptr<Engine>> open_cpu(const EnginePlan& plan, const Checkpoint& checkpoint,
-                                         WeightsByKind& opened) {
+                                         WeightsByKind& opened, Profile* profile) {
   auto& weights = opened[{plan.precision, *plan.isa}];
   if (weights == nullptr) {
     NESO_TRY(const Precision precision, parse_precision(plan.precision));
     NESO_TRY(weights, load_cpu_weights(checkpoint, precision, *plan.isa));
   }
-  return make_cpu_engine(weights, {.threads = plan.threads});
+  return make_cpu_engine(weights, {.threads = plan.threads, .profile = profile});
 }
 
 Result<std::unique_ptr<Engine>> open_onnx(const EnginePlan& plan, const Checkpoint& checkpoint,
@@ -183,10 +183,11 @@ Result<std::vector<BenchEngine>> open_bench_engines(const EngineLists& lists,
   WeightsByKind weights;
   for (const EnginePlan& plan : plans) {
     const bool ours = plan.onnx_model.empty();
-    NESO_TRY(auto engine, ours ? open_cpu(plan, checkpoint, weights)
-                               : open_onnx(plan, checkpoint, lists.onnx_library));
-    engines.push_back(
-        {ours ? "cpu" : "onnx", plan.precision, plan.isa, plan.threads, std::move(engine)});
+    BenchEngine entry{ours ? "cpu" : "onnx", plan.precision, plan.isa, plan.threads};
+    if (ours && lists.profile) entry.profile = std::make_unique<Profile>(system_clock());
+    NESO_TRY(entry.engine, ours ? open_cpu(plan, checkpoint, weights, entry.profile.get())
+                                : open_onnx(plan, checkpoint, lists.onnx_library));
+    engines.push_back(std::move(entry));
   }
   return engines;
 }

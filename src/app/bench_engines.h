@@ -25,6 +25,7 @@ struct EngineLists {
   std::filesystem::path onnx_model;            // empty: model.onnx of the folder
   std::filesystem::path quantized_onnx_model;  // one more engine of onnx; empty: none
   std::filesystem::path onnx_library;
+  bool profile = false;  // measure our engines' operations
 };
 
 // The words of a list; `option` is the one that complaints name. Refuses an empty list and a word

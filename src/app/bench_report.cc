@@ -18,13 +18,18 @@ std::string table_head() {
 std::string table_line(const BenchRow& row) {
   const BenchFigures& figures = row.figures;
   const BenchEngine& entry = *row.engine;
-  return fmt::format(
+  std::string line = fmt::format(
       "{:<9} {:<6} {:<9} {:<12} {:>7} {:>10.0f} {:>9.1f} {:>9.3f} {:>9.3f} {:>6.2f} {:>7} "
       "{:>10.7f}\n",
       row.case_name, entry.label, entry.precision, entry.isa ? to_string(*entry.isa) : "",
       entry.threads, figures.tokens_per_s, figures.texts_per_s, figures.ms_p50, figures.ms_p99,
       figures.ratio, row.roof_share > 0 ? fmt::format("{:.0f} %", row.roof_share * 100) : "",
       row.cosine);
+  if (row.profile.empty()) return line;
+  line += "          ";
+  for (const auto& [operation, share] : row.profile)
+    line += fmt::format("{}{} {:.1f} %", line.back() == ' ' ? "" : ", ", operation, share * 100);
+  return line + "\n";
 }
 
 std::string json_line(const BenchRow& row) {
@@ -46,6 +51,11 @@ std::string json_line(const BenchRow& row) {
   if (row.roof_share > 0) writer.key("roof_share").number(row.roof_share);
   writer.key("rounds").unsigned_integer(figures.rounds);
   writer.key("min_cosine").number(row.cosine);
+  if (!row.profile.empty()) {
+    writer.key("profile").begin_object();
+    for (const auto& [operation, share] : row.profile) writer.key(operation).number(share);
+    writer.end_object();
+  }
   writer.key("neso").string(kVersion);
   writer.end_object();
   return std::move(writer).text() + "\n";

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
+#include "app/bench_profile.h"
 #include "app/bench_run.h"
 #include "engine/cpu/machine_peak.h"
 
@@ -18,9 +20,11 @@ struct BenchRow {
   BenchFigures figures;
   double roof_share = 0;  // of what this machine's multipliers could do; 0: not our engine
   double cosine = 0;      // see agreement()
+  std::vector<OperationShare> profile = {};
 };
 
 std::string table_head();
+// With a profile, a second line has it.
 std::string table_line(const BenchRow& row);
 std::string json_line(const BenchRow& row);
 

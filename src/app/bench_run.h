@@ -11,6 +11,7 @@
 
 #include "app/bench_case.h"
 #include "base/clock.h"
+#include "engine/cpu/profile.h"
 #include "engine/engine.h"
 #include "simd/isa.h"
 
@@ -21,7 +22,8 @@ struct BenchEngine {
   std::string precision;   // "fp32", ...
   std::optional<Isa> isa;  // of our engine; others choose by themselves
   size_t threads = 1;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Profile> profile = {};  // of our engine, when it is asked for; null otherwise
+  std::unique_ptr<Engine> engine = {};
 };
 
 struct BenchOptions {

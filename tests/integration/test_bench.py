@@ -47,6 +47,14 @@ class Bench(unittest.TestCase):
             for figure in ("tokens_per_s", "texts_per_s", "ms_p50", "ms_p99", "roof_share"):
                 self.assertGreater(row[figure], 0)
 
+    def test_the_profile_adds_up(self):
+        _, rows = self.lines("--engine", "cpu", "--cases", "len8,single4", "--profile")
+        for row in rows:
+            self.assertAlmostEqual(sum(row["profile"].values()), 1)
+            self.assertIn("up", row["profile"])
+        table = self.bench("--engine", "cpu", "--cases", "len8", "--profile").stdout.decode()
+        self.assertRegex(table.splitlines()[-1], r"^ +[a-z, ]+ \d+\.\d %, .*softmax \d")
+
     def test_every_combination_of_the_lists_is_an_engine_and_has_the_peak_of_its_kind(self):
         best = self.lines("--engine", "cpu", "--cases", "single1")[0][0]["isa"]
         peaks, rows = self.lines("--engine", "cpu", "--cases", "single4", "--precision", "fp32,int8",
