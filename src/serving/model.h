@@ -17,6 +17,7 @@
 #include "serving/infer_plan.h"
 #include "serving/requests.h"
 #include "serving/scheduler.h"
+#include "serving/self_check.h"
 #include "serving/statistics.h"
 
 namespace neso {
@@ -27,6 +28,7 @@ struct ModelParts {
   ModelConfig config;  // completed
   EngineInfo engine;
   std::variant<TensorModel, EncoderModel> kind;
+  std::optional<ReferenceAgreement> references = {};
   std::shared_ptr<StatisticsRecorder> recorder;
   MemoryShare memory;  // held while the version lives
   std::unique_ptr<Scheduler> scheduler;
@@ -43,6 +45,8 @@ class Model {
   int64_t version() const { return parts_.version; }
   const ModelConfig& config() const { return parts_.config; }
   const EngineInfo& engine() const { return parts_.engine; }
+  // How near it is to the reference vectors of its folder, if that has any.
+  const std::optional<ReferenceAgreement>& references() const { return parts_.references; }
   ModelStatistics statistics() const { return parts_.recorder->snapshot(); }
   // Everything but the versions, which a single one does not know.
   ModelMetadata metadata() const;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/encoder_weights.h"
+#include "checkpoint/reference_vectors.h"
 
 namespace neso {
 namespace {
@@ -73,34 +74,39 @@ Result<std::optional<Checkpoint>> find_checkpoint(const ModelSource& source) {
   return std::optional<Checkpoint>(std::move(checkpoint));
 }
 
-fs::path find_tokenizer(const ModelSource& source, const std::optional<Checkpoint>& checkpoint) {
+// In the version folder or else in the model folder; empty: in none.
+fs::path find_beside(const ModelSource& source, std::string_view file) {
   for (const fs::path& folder : {source.version_folder(), source.model_folder}) {
-    if (is_there(folder / "tokenizer.json")) return folder / "tokenizer.json";
+    if (is_there(folder / file)) return folder / file;
   }
-  return checkpoint ? checkpoint->tokenizer_json : fs::path();
+  return {};
 }
 
 }  // namespace
 
 Result<ModelFiles> find_model_files(const ModelSource& source, const ModelConfig& config) {
-  // `neso embed` has a model folder alone.
+  // Commands without a server may have a model folder alone.
   const auto access = check_folder_access(source.version_folder());
   if (!access && access.error().code != ErrorCode::NotFound) return access.error();
   ModelFiles files;
   NESO_TRY(files.checkpoint, find_checkpoint(source));
-  files.tokenizer_json = find_tokenizer(source, files.checkpoint);
+  files.tokenizer_json = find_beside(source, "tokenizer.json");
+  if (files.tokenizer_json.empty() && files.checkpoint) {
+    files.tokenizer_json = files.checkpoint->tokenizer_json;
+  }
+  files.reference_vectors = find_beside(source, kReferenceVectorsFile);
 
   // The config has made sure that the name stays inside; links may lead anywhere.
   std::string file =
       config.default_model_filename.empty() ? "model.onnx" : config.default_model_filename;
-  fs::path onnx = source.version_folder() / file;
+  fs::path onnx = (access ? source.version_folder() : source.model_folder) / file;
   std::error_code error;
   if (fs::is_directory(onnx, error)) {
     onnx /= "model.onnx";
     file += "/model.onnx";
   }
   files.candidates.has_onnx = is_there(onnx) && onnx.extension() == ".onnx";
-  files.candidates.onnx_file = fmt::format("{}/{}", source.version, file);
+  files.candidates.onnx_file = access ? fmt::format("{}/{}", source.version, file) : file;
   if (files.candidates.has_onnx) files.onnx_model = onnx;
   if (files.checkpoint) {
     if (files.candidates.has_onnx) use_weights_of(onnx, *files.checkpoint);

@@ -24,9 +24,10 @@ struct ModelSource {
 };
 
 struct ModelFiles {
-  std::optional<Checkpoint> checkpoint;  // with weights when they are of use
-  std::filesystem::path tokenizer_json;  // empty: none
-  std::filesystem::path onnx_model;      // empty: none
+  std::optional<Checkpoint> checkpoint;     // with weights when they are of use
+  std::filesystem::path tokenizer_json;     // empty: none
+  std::filesystem::path onnx_model;         // empty: none
+  std::filesystem::path reference_vectors;  // empty: none
   EngineCandidates candidates;
   std::filesystem::path weights_folder;  // of the checkpoint's weights, if it has any
   // Looks again, for what was let go since.

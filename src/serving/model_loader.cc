@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "engine/pooling.h"
 #include "serving/engine_loader.h"
 #include "serving/model_memory.h"
 #include "serving/native_engine.h"
+#include "serving/self_check.h"
 
 namespace neso {
 namespace {
@@ -51,6 +51,7 @@ struct Loading {
   size_t pooled_width = 0;
   size_t width = 0;
   bool instances_declared = false;
+  std::optional<ReferenceAgreement> references;
 };
 
 // A graph that looks like an encoder is served as one unless its config uses it as a plain graph.
@@ -192,31 +193,23 @@ Result<> choose_encoder(Loading& loading, NativeEncoding native, const EncoderMo
   return encode_natively(loading.source, loading.files, terms, loading.engine);
 }
 
-// A few tokens through an engine: what answers nonsense to them must not serve.
-Result<> self_test(Engine& engine, const Loading& loading) {
-  std::vector<int32_t> ids = {0, 1, 2};
-  if (loading.tokenizer) {
-    NESO_TRY(Encoding encoding, loading.tokenizer->encode("", {.max_tokens = loading.max_tokens}));
-    if (!encoding.ids.empty()) ids = std::move(encoding.ids);
+// What the folder's reference vectors, if it has any, say of the engine. A mismatch is an error
+// unless the caller wants to see it.
+Result<> compare_references(Loading& loading, Engine& engine, const EncoderModel& model) {
+  const auto& file = loading.files.reference_vectors;
+  if (file.empty()) return {};
+  if (!model.text) {
+    log_warning("model '{}' version {}: {} is not looked at, since the model takes no texts",
+                loading.source.name, loading.source.version, file.string());
+    return {};
   }
-  if (loading.limits.max_positions != 0) {
-    ids.resize(std::min(ids.size(), loading.limits.max_positions));
-  }
-  for (int32_t& id : ids) {
-    if (loading.limits.vocabulary != 0) {
-      id = std::min(id, static_cast<int32_t>(loading.limits.vocabulary - 1));
-    }
-  }
-  TokenBatch batch;
-  batch.append(ids);
-  std::vector<float> vector(loading.pooled_width);
-  if (auto ran = engine.encode(batch, loading.pooling, vector); !ran) {
-    return ran.error().with_context("the self-test failed");
-  }
-  if (!all_finite(vector)) return internal_error("the self-test failed: the vector is not finite");
-  if (std::ranges::all_of(vector, [](float v) { return v == 0.0F; })) {
-    return internal_error("the self-test failed: the vector is all zero");
-  }
+  NESO_TRY(const ReferenceVectors references, read_reference_vectors(file));
+  NESO_TRY(auto agreement, compare_with_references(engine, model, loading.pooling, references));
+  agreement.bound = reference_bound(engine.info().precision, loading.engine.own);
+  if (loading.options.refuse_reference_mismatch) NESO_TRY_VOID(check_agreement(agreement));
+  log_info("model '{}' version {}: {} reference vectors, least cosine {:.7f}", loading.source.name,
+           loading.source.version, agreement.vectors, agreement.cosines.least);
+  loading.references = std::move(agreement);
   return {};
 }
 
@@ -228,7 +221,7 @@ Result<> reserve(Loading& loading, EngineUse use) {
   return reserve_memory(loading.memory, estimate_memory(loading.files, use), *budget);
 }
 
-Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, bool encoder,
+Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const EncoderModel* encoder,
                                                    std::shared_ptr<StatisticsRecorder> recorder) {
   // Completion counts instances as Triton does for a graph; our own engine uses all cores in one.
   const size_t count = loading.engine.own && !loading.instances_declared
@@ -239,13 +232,15 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, bool encode
   std::vector<std::unique_ptr<Engine>> engines;
   for (size_t i = 0; i < count; ++i) {
     NESO_TRY(auto engine, loading.engine.make(count));
-    if (encoder) NESO_TRY_VOID(self_test(*engine, loading));
+    if (encoder != nullptr) NESO_TRY_VOID(run_load_probes(*engine, *encoder, loading.pooling));
     engines.push_back(std::move(engine));
   }
+  // All engines of a model share what could be wrong.
+  if (encoder != nullptr) NESO_TRY_VOID(compare_references(loading, *engines.front(), *encoder));
   SchedulerOptions options;
   options.pooling = loading.pooling;
   options.engine_pads = !loading.engine.own;
-  if (encoder) {
+  if (encoder != nullptr) {
     const size_t cores = std::max(1U, std::thread::hardware_concurrency());
     options.limits.max_cost = kTokensPerCore * std::max<size_t>(1, cores / count);
   }
@@ -308,9 +303,11 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
   }
   parts.recorder = std::make_shared<StatisticsRecorder>(source.name, source.version,
                                                         loading.config.metric_tags, metrics, clock);
-  NESO_TRY(parts.scheduler, start_scheduler(loading, encoder, parts.recorder));
+  NESO_TRY(parts.scheduler,
+           start_scheduler(loading, std::get_if<EncoderModel>(&parts.kind), parts.recorder));
   parts.recorder->set_load_seconds(static_cast<double>(clock.now_ns() - start_ns) / 1e9);
   parts.engine = loading.engine.info;
+  parts.references = std::move(loading.references);
   // The guide greps for this capital S; Triton's own line has a small one.
   log_info("Successfully loaded '{}' version {}: {}", source.name, source.version,
            summary(loading, encoder));

@@ -22,6 +22,9 @@ struct LoadOptions {
   EngineOptions engine = {};
   int64_t default_max_batch_size = 4;  // of models on ONNX Runtime
   MemoryBudget* memory = nullptr;      // outlives the model; null: no limit
+  // False: a model that does not give its reference vectors is loaded, and Model::references() says
+  // how far it is from them.
+  bool refuse_reference_mismatch = true;
 };
 
 // Loads one version. `written` is the model's config as its file has it. Errors are what Triton

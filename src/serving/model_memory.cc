@@ -17,7 +17,7 @@ constexpr uint64_t kBatchTokens = 256;
 // Activations of a token, in hidden sizes: states, context, sums, and three for query, key, value.
 constexpr uint64_t kHiddenSizes = 6;
 
-// Of a weight. int8's embeddings are bf16.
+// Of a weight that no layer multiplies by: the embeddings of int8 are bf16.
 uint64_t bytes_per_weight(Precision precision) {
   return precision == Precision::Fp32 ? sizeof(float) : sizeof(uint16_t);
 }
@@ -29,6 +29,10 @@ MemoryNeed own_engine(const Checkpoint& checkpoint, Precision precision, size_t 
     need.weights += static_cast<uint64_t>(elements.value_or(0)) * bytes_per_weight(precision);
   }
   const Architecture& a = checkpoint.architecture;
+  if (precision == Precision::Int8) {
+    // The layers' are there, so this is less than what was added for them.
+    need.weights -= a.layers * a.linear_weights_per_layer() * (sizeof(uint16_t) - sizeof(int8_t));
+  }
   const uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
   const uint64_t longest = checkpoint.max_tokens != 0 ? checkpoint.max_tokens : a.max_positions;
   const uint64_t tokens = engines * longest + cores * kBatchTokens;

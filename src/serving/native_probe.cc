@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/agreement.h"
 #include "engine/pooling.h"
 
 namespace neso {
@@ -53,19 +54,6 @@ Result<std::vector<float>> mean_states(Engine& engine, const TokenBatch& batch) 
     start += size;
   }
   return means;
-}
-
-// Not a number when one of them is 0 or not finite.
-double cosine(std::span<const float> a, std::span<const float> b) {
-  double product = 0;
-  double a_square = 0;
-  double b_square = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    product += double{a[i]} * b[i];
-    a_square += double{a[i]} * a[i];
-    b_square += double{b[i]} * b[i];
-  }
-  return product / std::sqrt(a_square * b_square);
 }
 
 }  // namespace

@@ -148,6 +148,35 @@ class Folders(Repository):
             self.assert_refused({name: f"'{pathlib.PurePath(name, '1', file)}': Permission denied (this program runs as user id"})
 
 
+class ReferenceVectors(Repository):
+    """reference_vectors.json: what sentence-transformers made of the model decides whether it serves."""
+
+    GOLDEN = json.loads((ROOT / "tests/golden/minilm.json").read_text())["cases"][:12]
+
+    def add(self, name, cases, config=None):
+        vectors = [{"text": case["text"], "vector": case["vector"]} for case in cases]
+        folder = self.repository.add_folder(name, MINILM, config=config)
+        (folder / "reference_vectors.json").write_text(json.dumps({"made_by": "a test", "vectors": vectors}))
+
+    def test_the_right_vectors_load_in_every_precision_and_a_wrong_one_is_refused(self):
+        for precision in ("fp32", "bf16", "int8"):
+            self.add(precision, self.GOLDEN, f'parameters {{ key: "precision" value {{ string_value: "{precision}" }} }}')
+        swapped = [*self.GOLDEN[:5], {"text": "another text", "vector": self.GOLDEN[5]["vector"]}]
+        self.add("wrong", swapped)
+        self.add("wide", [{"text": "a", "vector": [0.1] * 768}])
+        self.add("broken", [])
+        server = self.serve()
+        for name in ("fp32", "bf16", "int8"):
+            self.assertEqual(self.index[name]["state"], "READY", self.index[name])
+            self.assertIn(f"model '{name}' version 1: 12 reference vectors, least cosine ", server.log_text())
+        self.assert_refused({
+            "wrong": "wrong/1/reference_vectors.json has a cosine of 0.",
+            "wide": "its vectors have 768 values, but this model's have 384",
+            "broken": '"vectors" must be a list of at least one',
+        })
+        self.assertRegex(self.index["wrong"]["reason"], r"text 5 of .* less than 0\.9999; check that weights, tokenizer, pooling")
+
+
 class Precisions(unittest.TestCase):
     """Precision of our own engine, for all models and for one."""
 

@@ -105,4 +105,12 @@ double roof_seconds(const MachinePeak& peak, const Architecture& a, Precision pr
   return 0;
 }
 
+double roof_seconds(const MachinePeak& peak, const Architecture& architecture, Precision precision,
+                    const TokenBatch& batch) {
+  double seconds = 0;
+  for (size_t i = 0; i < batch.size(); ++i)
+    seconds += roof_seconds(peak, architecture, precision, batch.length(i));
+  return seconds;
+}
+
 }  // namespace neso

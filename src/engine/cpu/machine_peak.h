@@ -9,6 +9,7 @@
 #include "checkpoint/architecture.h"
 #include "engine/engine.h"
 #include "simd/isa.h"
+#include "tensor/token_batch.h"
 
 namespace neso {
 
@@ -30,5 +31,8 @@ Result<MachinePeak> measure_peak(Isa isa, size_t threads, const Clock& clock);
 // attention in fp32 for fp32, else in bf16.
 double roof_seconds(const MachinePeak& peak, const Architecture& architecture, Precision precision,
                     size_t tokens);
+// Of all sequences of a batch.
+double roof_seconds(const MachinePeak& peak, const Architecture& architecture, Precision precision,
+                    const TokenBatch& batch);
 
 }  // namespace neso
