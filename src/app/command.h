@@ -13,6 +13,7 @@ using CommandWords = std::span<const char* const>;
 
 int run_serve(std::string_view program, CommandWords words);
 int run_embed(std::string_view program, CommandWords words);
+int run_doctor(std::string_view program, CommandWords words);
 int run_bench(std::string_view program, CommandWords words);
 
 struct Command {

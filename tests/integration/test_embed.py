@@ -117,7 +117,7 @@ class OtherCommands(unittest.TestCase):
         self.assertRegex(run("version").stdout, rb"^neso \d+\.\d+\.\d+\n$")
         self.assertIn(b"--format", run("help", "embed").stdout)
         self.assertIn(b"embed", run("help").stdout)
-        for command in (b"serve", b"embed", b"bench", b"version", b"help"):
+        for command in (b"serve", b"embed", b"doctor", b"bench", b"version", b"help"):
             for words in (("help", command.decode()), (command.decode(), "--help")):
                 done = run(*words)
                 self.assertEqual((done.returncode, done.stderr), (0, b""), words)
