@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A version folder into a live Model: files, engine, config, checks, self-test, threads.
+// A version folder into a live Model: files, engine, config, checks, self-check, threads.
 #pragma once
 
 #include <cstdint>
