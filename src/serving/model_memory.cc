@@ -17,7 +17,7 @@ constexpr uint64_t kBatchTokens = 256;
 // Activations of a token, in hidden sizes: states, context, sums, and three for query, key, value.
 constexpr uint64_t kHiddenSizes = 6;
 
-// Of a weight that no layer multiplies by: the embeddings of int8 are bf16.
+// Of a weight; in int8 that of an embedding, which is bf16.
 uint64_t bytes_per_weight(Precision precision) {
   return precision == Precision::Fp32 ? sizeof(float) : sizeof(uint16_t);
 }
@@ -30,7 +30,7 @@ MemoryNeed own_engine(const Checkpoint& checkpoint, Precision precision, size_t 
   }
   const Architecture& a = checkpoint.architecture;
   if (precision == Precision::Int8) {
-    // The layers' are there, so this is less than what was added for them.
+    // Of the layers' matrices bytes are kept.
     need.weights -= a.layers * a.linear_weights_per_layer() * (sizeof(uint16_t) - sizeof(int8_t));
   }
   const uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
