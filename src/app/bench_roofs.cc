@@ -28,10 +28,8 @@ double BenchRoofs::share(const BenchEngine& entry, const BenchCase& workload,
   const MachinePeak peak = higher(now_.at(kind), last_.at(kind));
   const Precision precision = entry.engine->info().precision;
   double roof_s = 0;
-  for (const TokenBatch& batch : workload.batches) {
-    for (size_t i = 0; i < batch.size(); ++i)
-      roof_s += roof_seconds(peak, architecture, precision, batch.length(i));
-  }
+  for (const TokenBatch& batch : workload.batches)
+    roof_s += roof_seconds(peak, architecture, precision, batch);
   return roof_s / round_s;
 }
 

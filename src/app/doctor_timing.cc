@@ -34,7 +34,7 @@ Result<BenchEngine> open(const PrecisionRow& row, const ModelFiles& files,
     NESO_TRY(opened, open_engine(files, EngineKind::Onnx, config, options));
   }
   NESO_TRY(auto engine, opened.make(1));
-  return BenchEngine{row.engine, row.precision, std::move(engine)};
+  return BenchEngine{.label = row.engine, .precision = row.precision, .engine = std::move(engine)};
 }
 
 // Where neither graph nor folder says what it takes: what every model does.
