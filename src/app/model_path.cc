@@ -23,9 +23,14 @@ bool holds_model(const fs::path& folder) {
   return fs::exists(folder / "config.json", ignored) || fs::exists(folder / "model.onnx", ignored);
 }
 
+// A version folder is named after the model folder around it.
 std::string model_name(const fs::path& folder) {
-  const fs::path absolute = fs::absolute(folder).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+  fs::path path = fs::absolute(folder).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  const std::string name = path.filename().string();
+  const bool is_version = std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+  return is_version && path.parent_path().has_filename() ? path.parent_path().filename().string()
+                                                         : name;
 }
 
 // The folder as it is, or with its highest version that holds a model.

@@ -43,6 +43,14 @@ TEST_F(ModelPathTest, AFolderWithAModelIsTakenAsItIs) {
   EXPECT_EQ(model_folder(*source), root_ / "plain/");
 }
 
+TEST_F(ModelPathTest, AVersionFolderIsNamedAfterItsModel) {
+  add("minilm/1/config.json");
+  const auto source = find_model((root_ / "minilm/1").string(), environment());
+  ASSERT_TRUE(source.has_value());
+  EXPECT_EQ(source->name, "minilm");
+  EXPECT_EQ(model_folder(*source), root_ / "minilm/1");
+}
+
 TEST_F(ModelPathTest, OfARepositorysModelTheHighestVersionCounts) {
   add("model/2/config.json");
   add("model/10/model.onnx");
