@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <iterator>
+#include <thread>
 #include <utility>
 
 #include "base/clock.h"
@@ -22,6 +24,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "net/port_owner.h"
+#include "net/tcp_table.h"
 
 namespace neso::net {
 
@@ -34,6 +37,7 @@ using boost::system::error_code;
 constexpr int kBacklog = 4096;
 constexpr int kMaxAcceptsPerEvent = 64;  // connections that are served already get their turn
 constexpr std::chrono::milliseconds kShortagePause{100};
+constexpr int64_t kHandshakesNs = 50'000'000;  // a closing port waits so long for them
 constexpr int64_t kShortageLogNs = 60'000'000'000;
 
 std::string text_of(const tcp::endpoint& endpoint) {
@@ -71,7 +75,13 @@ class SocketListener final : public Listener {
     pause_.cancel();
     closing_ = true;
     take_no_more_handshakes();
-    accept_waiting(kBacklog);
+    // Handshakes that are under way then, their clients finish in a moment, or never.
+    const int64_t end_ns = system_clock().now_ns() + kHandshakesNs;
+    for (bool more_to_come = true; more_to_come && system_clock().now_ns() < end_ns;) {
+      more_to_come = shakes_hands();
+      accept_waiting(kBacklog);
+      if (more_to_come) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     error_code ignored;
     acceptor_.close(ignored);
   }
@@ -82,6 +92,7 @@ class SocketListener final : public Listener {
   void accept_waiting(int most);
   void sit_out_shortage();
   void take_no_more_handshakes();
+  bool shakes_hands() const;
 
   const OnSocket on_socket_;
   tcp::acceptor acceptor_;
@@ -193,6 +204,12 @@ void SocketListener::sit_out_shortage() {
   pause_.async_wait([this](error_code error) {
     if (!error) accept_waiting(kMaxAcceptsPerEvent);
   });
+}
+
+// Whether some client has been answered and not yet answered back.
+bool SocketListener::shakes_hands() const {
+  return std::ranges::any_of(tcp_rows(port_),
+                             [](const TcpRow& row) { return row.state == kTcpHalfOpen; });
 }
 
 // Closing a listening socket resets the connections that the kernel completed after the last
