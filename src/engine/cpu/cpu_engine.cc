@@ -28,6 +28,19 @@ struct Output {
   std::span<float> values;
 };
 
+// A vector that is one token's state needs no other one.
+Wanted wanted_by(const Output& output) {
+  if (output.pooling == nullptr || output.pooling->modes.size() != 1) return Wanted::All;
+  switch (output.pooling->modes.front()) {
+    case PoolingMode::Cls:
+      return Wanted::First;
+    case PoolingMode::LastToken:
+      return Wanted::Last;
+    default:
+      return Wanted::All;
+  }
+}
+
 class CpuEngine final : public Engine {
  public:
   CpuEngine(std::shared_ptr<const CpuWeights> weights, std::unique_ptr<WorkerTeam> team,
@@ -70,7 +83,7 @@ class CpuEngine final : public Engine {
   Result<> compute(const TokenBatch& batch, const Output& output) {
     const BatchPlan plan = plan_batch(batch, weights_->architecture, team_->members());
     NESO_TRY_VOID(reserve(plan));
-    const PassInput input(weights_->architecture, batch);
+    const PassInput input(weights_->architecture, batch, wanted_by(output));
     // The caller's thread is not ours: its setting comes back afterwards.
     const ScopedFlushDenormals flush;
     if (plan.spread == Spread::Together) {
@@ -123,7 +136,7 @@ class CpuEngine final : public Engine {
     pass.run();
     Stopwatch stopwatch(profile_);
     for (size_t i = 0; i < chunk.sequences.size(); ++i) {
-      publish(input.batch, chunk, i, pass.states(), output);
+      publish(input.batch, chunk, i, pass, output);
     }
     stopwatch.lap(Operation::Pool);
   }
@@ -135,7 +148,7 @@ class CpuEngine final : public Engine {
       pass.run();
       Stopwatch stopwatch(profile_);
       for (size_t i = member.index; i < chunk.sequences.size(); i += member.count) {
-        publish(input.batch, chunk, i, pass.states(), output);
+        publish(input.batch, chunk, i, pass, output);
       }
       stopwatch.lap(Operation::Pool);
       // The next chunk overwrites the states.
@@ -145,13 +158,14 @@ class CpuEngine final : public Engine {
   }
 
   // Sequence i of the chunk, whose rows it may move.
-  void publish(const TokenBatch& batch, const Chunk& chunk, size_t i, float* states,
+  void publish(const TokenBatch& batch, const Chunk& chunk, size_t i, const EncoderPass& pass,
                const Output& output) const {
     const size_t hidden = info_.hidden;
     const size_t ld = padded(hidden);
-    const size_t tokens = chunk.offsets[i + 1] - chunk.offsets[i];
+    const auto [begin, end] = pass.rows_of(i);
+    const size_t tokens = end - begin;
     const size_t sequence = chunk.sequences[i];
-    float* rows = states + chunk.offsets[i] * ld;
+    float* rows = pass.states() + begin * ld;
     if (ld != hidden) {
       for (size_t r = 1; r < tokens; ++r) {
         std::memmove(rows + r * hidden, rows + r * ld, hidden * sizeof(float));

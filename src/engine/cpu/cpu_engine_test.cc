@@ -201,6 +201,30 @@ TEST_P(CpuEngineOn, TokenStatesPoolToTheVectors) {
   }
 }
 
+// Leaving out what a pooling does not look at changes no bit of what it does.
+TEST_P(CpuEngineOn, VectorsOfOneTokenAreItsStates) {
+  for (const Architecture& architecture : {small_bert(), wide_nomic()}) {
+    const auto weights = this->weights(architecture);
+    const size_t hidden = architecture.hidden;
+    TokenBatch batch;
+    for (const uint32_t length : {5U, 140U, 1U, 2U, 33U, 200U, 7U, 64U})
+      append_sequence(batch, length, length);
+    Floats states(batch.tokens() * hidden, NAN);
+    ASSERT_TRUE(engine_for(weights, 1)->encode_tokens(batch, states).has_value());
+    for (const PoolingMode mode : {PoolingMode::Cls, PoolingMode::LastToken}) {
+      for (const size_t threads : {1, 3}) {
+        const Floats vectors = encode(*engine_for(weights, threads), batch, {{mode}});
+        for (size_t i = 0; i < batch.size(); ++i) {
+          const auto token = static_cast<size_t>(
+              mode == PoolingMode::Cls ? batch.cu_seqlens[i] : batch.cu_seqlens[i + 1] - 1);
+          EXPECT_TRUE(same_bits(std::span(vectors).subspan(i * hidden, hidden),
+                                std::span(states).subspan(token * hidden, hidden)));
+        }
+      }
+    }
+  }
+}
+
 // A sanity check on random weights, which forgive less than trained ones: tests/golden has the
 // bounds that count.
 TEST_P(CpuEngineOn, VectorsPointWhereThoseOfFp32Do) {

@@ -37,6 +37,8 @@ EncoderPass::EncoderPass(const CpuWeights& weights, const PassInput& input, cons
       chunk_(chunk),
       member_(member),
       split_columns_(splits_columns(chunk.rows(), member.count)),
+      leaves_out_(input.wanted != Wanted::All && member.count == 1),
+      wanted_(input.wanted),
       row_(padded(weights.architecture.hidden)),
       rows_(split_columns_ ? Range{0, chunk.rows()} : share(chunk.rows())),
       // With split columns every member norms all rows, into states of its own.
@@ -70,7 +72,11 @@ void EncoderPass::run() {
   for (const LayerWeights& layer : weights_.layers) {
     queries_keys_values(layer);
     meet();
-    attend();
+    if (leaves_out_ && &layer == &weights_.layers.back()) {
+      attend_to_wanted();
+    } else {
+      attend();
+    }
     meet();
     for (size_t begin = rows_.begin; begin < rows_.end; begin += kRowBlock) {
       after_attention(layer, {begin, std::min(begin + kRowBlock, rows_.end)});
@@ -247,6 +253,29 @@ void EncoderPass::attend() {
       }
     }
   }
+}
+
+// The row of the chunk that is wanted of sequence i.
+size_t EncoderPass::wanted_row(size_t i) const {
+  return wanted_ == Wanted::First ? chunk_.offsets[i] : chunk_.offsets[i + 1] - 1;
+}
+
+// Attention of the wanted rows alone, which then are all that there are: they move up, in order,
+// over those that nobody needs.
+void EncoderPass::attend_to_wanted() {
+  const Architecture& a = weights_.architecture;
+  for (size_t i = 0; i < chunk_.sequences.size(); ++i) {
+    const size_t start = chunk_.offsets[i];
+    const size_t row = wanted_row(i);
+    for (size_t head = 0; head < a.heads; ++head) {
+      attention_.select(qkv_.at(start), chunk_.offsets[i + 1] - start, head);
+      attention_.attend(row - start, 1, context_.at(start));
+    }
+    std::copy_n(states_ + row * row_, a.hidden, states_ + i * row_);
+    if (context_.f32 != nullptr) std::copy_n(context_.at(row).f32, a.hidden, context_.at(i).f32);
+    if (context_.bf16 != nullptr) std::copy_n(context_.at(row).bf16, a.hidden, context_.at(i).bf16);
+  }
+  rows_ = {0, chunk_.sequences.size()};
 }
 
 // x = norm(x + output(context)); x = norm(x + down(activation(up(x)))). When rows are split nobody

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 #include "engine/cpu/attention.h"
 #include "engine/cpu/batch_plan.h"
@@ -17,13 +18,18 @@
 
 namespace neso {
 
+// The tokens of a sequence whose states somebody will look at.
+enum class Wanted { All, First, Last };
+
 // A batch, and what its passes need that takes memory: made before any member starts, because
 // members cannot fail.
 struct PassInput {
-  PassInput(const Architecture& architecture, const TokenBatch& tokens)
-      : batch(tokens), scaled_angles(architecture, tokens) {}
+  PassInput(const Architecture& architecture, const TokenBatch& tokens,
+            Wanted wanted_states = Wanted::All)
+      : batch(tokens), scaled_angles(architecture, tokens), wanted(wanted_states) {}
   const TokenBatch& batch;
   const ScaledAngles scaled_angles;
+  const Wanted wanted;
 };
 
 // Who runs this pass. Several members share one chunk and meet at the barrier.
@@ -42,11 +48,17 @@ class EncoderPass {
   EncoderPass(const CpuWeights& weights, const PassInput& input, const Chunk& chunk,
               Workspace& shared, Workspace& own, PassMember member);
 
-  // Returns when the states of all rows are computed, by all members.
+  // Returns when the wanted states are computed, by all members. A lone member computes no others
+  // in the last layer behind its keys and values.
   void run();
 
-  // [chunk.rows(), padded(hidden)]
+  // [rows, padded(hidden)], where sequence i of the chunk has these rows: all its tokens, or, when
+  // others were left out, the wanted one.
   float* states() const { return states_; }
+  std::pair<size_t, size_t> rows_of(size_t i) const {
+    if (leaves_out_) return {i, i + 1};
+    return {chunk_.offsets[i], chunk_.offsets[i + 1]};
+  }
 
  private:
   // This member's part of something: begin .. end.
@@ -58,6 +70,8 @@ class EncoderPass {
   void meet();
   void embed();
   void attend();
+  void attend_to_wanted();
+  size_t wanted_row(size_t i) const;
   void normalize(const float* in, const NormWeights& weights, Range rows);
   Activations states_at(size_t row) const { return {states_ + row * row_, nullptr, row_}; }
   Product product_of(const PackedLinear& linear, const Activations& in, size_t rows);
@@ -73,6 +87,8 @@ class EncoderPass {
   const Chunk& chunk_;
   PassMember member_;
   bool split_columns_;
+  bool leaves_out_;  // states that are not wanted
+  Wanted wanted_;
   size_t row_;  // leading dimension of [rows, hidden]
   Range rows_;  // that this member computes: all of them when columns are split
   float* states_;
