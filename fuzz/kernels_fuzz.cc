@@ -61,6 +61,10 @@ bool close(float a, float b, double tolerance) {
   return std::abs(static_cast<double>(a) - static_cast<double>(b)) <= tolerance;
 }
 
+bool all_finite(std::span<const float> row) {
+  return std::ranges::all_of(row, [](float x) { return std::isfinite(x); });
+}
+
 struct Table {
   size_t rows, n;
   Floats values = Floats(rows * padded(n));
@@ -155,7 +159,7 @@ void fuzz_softmax(Choices& choices, const KernelTable& kernels, const KernelTabl
   const Out truth = run(generic);
   for (size_t r = 0; r < rows; ++r) {
     const std::span<const float> row(&in[r * padded(n)], n);
-    const bool finite = std::ranges::all_of(row, [](float x) { return std::isfinite(x); });
+    const bool finite = all_finite(row);
     const float sum = goes_on ? ours.sums[r] : ours.inverse_sums[r];
     if (!finite) {
       // Minus infinity alone is a weight of zero, as in a mask.
@@ -200,7 +204,7 @@ void fuzz_convert(Choices& choices, const KernelTable& kernels, const KernelTabl
   const Out truth = run(generic);
   for (size_t r = 0; r < rows; ++r) {
     const std::span<const float> row(&in[r * padded(n)], n);
-    const bool finite = std::ranges::all_of(row, [](float x) { return std::isfinite(x); });
+    const bool finite = all_finite(row);
     for (size_t c = 0; c < n; ++c) {
       const size_t i = r * padded(n) + c;
       if (to_bf16) {
