@@ -3,19 +3,17 @@
 #include "checkpoint/weight_store.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <optional>
 #include <system_error>
 #include <utility>
 
-#include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/config_file.h"
 #include "checkpoint/in_quotes.h"
+#include "checkpoint/placed_weights.h"
 #include "checkpoint/safetensors_header.h"
-#include "checkpoint/weight_file.h"
 
 namespace neso {
 
@@ -35,65 +33,19 @@ Result<std::vector<SafetensorsEntry>> read_header(const WeightFile& file) {
   return entries;
 }
 
-class SafetensorsStore final : public WeightStore {
- public:
-  // Takes every tensor of the file; one that another file has too is refused.
-  Result<> add(const fs::path& path) {
-    NESO_TRY(WeightFile shard, WeightFile::open(path));
-    NESO_TRY(std::vector<SafetensorsEntry> entries, read_header(shard));
-    for (SafetensorsEntry& entry : entries) {
-      const auto [there, is_new] = tensors_.try_emplace(
-          std::move(entry.name), Place{std::move(entry.info), entry.offset, shards_.size()});
-      if (!is_new) {
-        return invalid_argument("tensor {} is in two files, {} and {}", in_quotes(there->first),
-                                shards_[there->second.shard].path().string(), path.string());
-      }
+// Takes every tensor of the file; one that another file has too is refused.
+Result<> add_file(const fs::path& path, PlacedWeights& store) {
+  NESO_TRY(const WeightFile file, WeightFile::open(path));
+  NESO_TRY(std::vector<SafetensorsEntry> entries, read_header(file));
+  for (SafetensorsEntry& entry : entries) {
+    if (const WeightPlace* there = store.place(entry.name); there != nullptr) {
+      return invalid_argument("tensor {} is in two files, {} and {}", in_quotes(entry.name),
+                              there->file.path().string(), path.string());
     }
-    shards_.push_back(std::move(shard));
-    return {};
+    store.add(std::move(entry.name), {std::move(entry.info), entry.offset, file});
   }
-
-  // The file that holds a tensor; null when there is no such tensor.
-  const fs::path* file_of(std::string_view name) const {
-    const auto found = tensors_.find(name);
-    return found == tensors_.end() ? nullptr : &shards_[found->second.shard].path();
-  }
-
-  std::vector<std::string> names() const override {
-    std::vector<std::string> names;
-    names.reserve(tensors_.size());
-    for (const auto& [name, place] : tensors_) names.push_back(name);
-    return names;
-  }
-
-  const WeightInfo* find(std::string_view name) const override {
-    const auto found = tensors_.find(name);
-    return found == tensors_.end() ? nullptr : &found->second.info;
-  }
-
-  Result<> read_fp32(std::string_view name, std::span<float> out) const override {
-    const auto found = tensors_.find(name);
-    if (found == tensors_.end())
-      return not_found("the model's weights have no tensor {}", in_quotes(name));
-    const Place& place = found->second;
-    NESO_CHECK(static_cast<int64_t>(out.size()) == element_count(place.info.shape));
-    const WeightFile& shard = shards_[place.shard];
-    if (Result<> read = shard.read_fp32(place.info, place.offset, out); !read) {
-      return read.error().with_context(fmt::format("tensor {}", in_quotes(name)));
-    }
-    return shard.check_unchanged();
-  }
-
- private:
-  struct Place {
-    WeightInfo info;
-    uint64_t offset;
-    size_t shard;  // index into shards_
-  };
-
-  std::vector<WeightFile> shards_;
-  std::map<std::string, Place, std::less<>> tensors_;
-};
+  return {};
+}
 
 // A file of the folder named by another file, so that name is not to be trusted.
 Result<fs::path> shard_path(const fs::path& folder, std::string_view name) {
@@ -113,7 +65,7 @@ Result<fs::path> shard_path(const fs::path& folder, std::string_view name) {
   return path;
 }
 
-Result<> add_shards(const fs::path& folder, const ConfigFile& index, SafetensorsStore& store) {
+Result<> add_shards(const fs::path& folder, const ConfigFile& index, PlacedWeights& store) {
   const JsonValue* map = index.find("weight_map");
   if (map == nullptr || map->members().empty()) {
     return invalid_argument("{} has no \"weight_map\" from tensors to files",
@@ -126,13 +78,13 @@ Result<> add_shards(const fs::path& folder, const ConfigFile& index, Safetensors
     if (paths.contains(*name)) continue;
     Result<fs::path> path = shard_path(folder, *name);
     if (!path) return index.about("weight_map", path.error());
-    NESO_TRY_VOID(store.add(*path));
+    NESO_TRY_VOID(add_file(*path, store));
     paths.emplace(*name, *path);
   }
   for (const auto& [tensor, file] : map->members()) {
     const fs::path& promised = paths.at(*file.as_string());
-    const fs::path* actual = store.file_of(tensor);
-    if (actual == nullptr || *actual != promised) {
+    const WeightPlace* actual = store.place(tensor);
+    if (actual == nullptr || actual->file.path() != promised) {
       return index.about("weight_map",
                          invalid_argument("promises tensor {} in {}, which does not have it",
                                           in_quotes(tensor), promised.string()));
@@ -144,11 +96,11 @@ Result<> add_shards(const fs::path& folder, const ConfigFile& index, Safetensors
 }  // namespace
 
 Result<std::shared_ptr<const WeightStore>> open_safetensors(const fs::path& folder) {
-  auto store = std::make_shared<SafetensorsStore>();
+  auto store = std::make_shared<PlacedWeights>();
   const fs::path single = folder / "model.safetensors";
   std::error_code error;
   if (fs::exists(single, error)) {
-    NESO_TRY_VOID(store->add(single));
+    NESO_TRY_VOID(add_file(single, *store));
     return std::shared_ptr<const WeightStore>(std::move(store));
   }
   const fs::path index_path = folder / "model.safetensors.index.json";

@@ -13,14 +13,8 @@ namespace {
 // What a member of a team throws ends the process, so it must have nothing to throw.
 TEST(EncoderPass, AllocatesNothingOnceItsInputIsMade) {
   for (const bool nomic : {false, true}) {
-    Architecture a;
-    a.hidden = 64;
-    a.layers = 2;
-    a.heads = 4;
-    a.intermediate = 100;
-    a.vocabulary = 50;
+    Architecture a = narrow_sizes();
     a.max_positions = 200;
-    a.type_vocabulary = 2;
     a.rotary = {1000, 2, 20};  // longer texts have a base of their own
     const auto weights = load_cpu_weights(nomic ? random_nomic(a, 1) : random_bert(a, 1),
                                           Precision::Int8, Isa::Generic);

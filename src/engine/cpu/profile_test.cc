@@ -23,14 +23,8 @@ class TickingClock final : public Clock {
 };
 
 Architecture small() {
-  Architecture a;
-  a.hidden = 64;
-  a.layers = 2;
-  a.heads = 4;
-  a.intermediate = 100;
-  a.vocabulary = 50;
+  Architecture a = narrow_sizes();
   a.max_positions = 1300;
-  a.type_vocabulary = 2;
   a.rotary = {1000, 1, 1300};
   return a;
 }

@@ -140,6 +140,18 @@ inline Architecture minilm_sizes() {
   return a;
 }
 
+// Two narrow layers.
+inline Architecture narrow_sizes() {
+  Architecture a;
+  a.hidden = 64;
+  a.layers = 2;
+  a.heads = 4;
+  a.intermediate = 100;
+  a.vocabulary = 50;
+  a.type_vocabulary = 2;
+  return a;
+}
+
 // Of architecture.family.
 inline Checkpoint random_encoder(const Architecture& architecture, uint32_t seed) {
   Checkpoint checkpoint;
