@@ -32,6 +32,7 @@ struct BenchCommand {
   std::string model = "all-minilm-l6-v2";
   EngineLists engines;
   std::string cases;
+  std::string pooling;
   fs::path plot;
   bool json = false;
   BenchOptions run;
@@ -70,6 +71,11 @@ OptionTable option_table(BenchCommand& command) {
                       "numbers of threads of each engine to compare, separated by commas; 0: one "
                       "per core"},
                      {"cases", text_value(command.cases), cases_help()},
+                     {"pooling", text_value(command.pooling),
+                      "how token states become a vector: cls, max, mean, mean_sqrt_len_tokens, "
+                      "weightedmean, lasttoken. With cls or lasttoken our engine leaves out the "
+                      "other tokens' states in the last layer, which the roof counts. Unset: as "
+                      "the folder says"},
                      {"onnx", path_value(engines.onnx_model),
                       "model.onnx for the engine onnx, when the folder has none"},
                      {"onnx-int8", path_value(engines.quantized_onnx_model),
@@ -106,6 +112,17 @@ Result<std::vector<BenchCase>> make_cases(const BenchCommand& command,
   return cases;
 }
 
+Result<PoolingSpec> choose_pooling(const std::string& name, const Checkpoint& checkpoint) {
+  if (name.empty()) return checkpoint.pooling;
+  const auto mode = pooling_mode_from(name);
+  if (!mode) {
+    return invalid_argument(
+        "--pooling takes cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken, not '{}'",
+        name);
+  }
+  return PoolingSpec{{*mode}};
+}
+
 void print_peaks(const BenchRoofs& roofs, bool json) {
   for (const auto& [kind, peak] : roofs.peaks()) {
     const auto& [isa, threads] = kind;
@@ -133,13 +150,14 @@ void add_points(BenchPlot& plot, const BenchCase& workload,
   }
 }
 
-Result<> bench(const BenchCommand& command) {
+Result<> bench(BenchCommand command) {
   NESO_TRY(const ModelSource source, find_model(command.model, process_environment()));
   const fs::path folder = model_folder(source);
   NESO_TRY(const Checkpoint checkpoint, open_checkpoint(folder));
   const Architecture& architecture = checkpoint.architecture;
   if (!command.plot.empty()) NESO_TRY_VOID(check_file_can_be_written(command.plot));
   NESO_TRY(const auto cases, make_cases(command, architecture));
+  NESO_TRY(command.run.pooling, choose_pooling(command.pooling, checkpoint));
   NESO_TRY(auto engines, open_bench_engines(command.engines, folder, checkpoint));
   BenchPlot plot = empty_plot(source.name, engines);
 
@@ -147,7 +165,7 @@ Result<> bench(const BenchCommand& command) {
   print_peaks(roofs, command.json);
   if (!command.json) fmt::print("{}", table_head());
   for (const BenchCase& workload : cases) {
-    NESO_TRY(const auto cosines, agreement(workload, engines));
+    NESO_TRY(const auto cosines, agreement(workload, command.run.pooling, engines));
     std::vector<ProfileSlice> slices;
     for (const BenchEngine& entry : engines) slices.emplace_back(entry.profile.get());
     NESO_TRY(const auto figures, run_bench_case(workload, engines, command.run, system_clock()));

@@ -20,9 +20,9 @@ struct Timings {
   std::vector<double> call_ms;
 };
 
-Result<> run_round(const BenchCase& workload, Engine& engine, const Clock& clock,
-                   Timings& timings) {
-  const PoolingSpec pooling;
+Result<> run_round(const BenchCase& workload, const PoolingSpec& pooling, BenchEngine& entry,
+                   Timings& timings, const Clock& clock) {
+  Engine& engine = *entry.engine;
   std::vector<float> out;
   double round_s = 0;
   for (const TokenBatch& batch : workload.batches) {
@@ -88,14 +88,14 @@ Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
   std::vector<Timings> timings(engines.size());
   Timings warm_up;
   for (BenchEngine& entry : engines)
-    NESO_TRY_VOID(run_round(workload, *entry.engine, clock, warm_up));
+    NESO_TRY_VOID(run_round(workload, options.pooling, entry, warm_up, clock));
   const auto deadline_ns =
       static_cast<int64_t>(options.seconds * 1e9 * static_cast<double>(engines.size()));
   const int64_t start = clock.now_ns();
   for (size_t round = 0; round < options.min_rounds || clock.now_ns() - start < deadline_ns;
        ++round) {
     for (size_t i = 0; i < engines.size(); ++i) {
-      NESO_TRY_VOID(run_round(workload, *engines[i].engine, clock, timings[i]));
+      NESO_TRY_VOID(run_round(workload, options.pooling, engines[i], timings[i], clock));
     }
   }
   std::vector<BenchFigures> figures;
@@ -103,10 +103,9 @@ Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
   return figures;
 }
 
-Result<std::vector<double>> agreement(const BenchCase& workload,
+Result<std::vector<double>> agreement(const BenchCase& workload, const PoolingSpec& pooling,
                                       std::vector<BenchEngine>& engines) {
   const TokenBatch& batch = workload.batches.front();
-  const PoolingSpec pooling;
   std::vector<float> first;
   std::vector<double> cosines;
   for (BenchEngine& entry : engines) {

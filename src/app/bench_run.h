@@ -11,6 +11,7 @@
 
 #include "app/bench_case.h"
 #include "base/clock.h"
+#include "checkpoint/pooling_spec.h"
 #include "engine/cpu/profile.h"
 #include "engine/engine.h"
 #include "simd/isa.h"
@@ -29,6 +30,7 @@ struct BenchEngine {
 struct BenchOptions {
   double seconds = 2;  // per case and engine, at least
   size_t min_rounds = 5;
+  PoolingSpec pooling = {};
 };
 
 struct BenchFigures {
@@ -47,8 +49,9 @@ Result<std::vector<BenchFigures>> run_bench_case(const BenchCase& workload,
                                                  std::vector<BenchEngine>& engines,
                                                  const BenchOptions& options, const Clock& clock);
 
-// How far the engines agree: of each the smallest cosine between its mean-pooled vectors of the
-// workload's first batch and the first engine's. 0 where they differ in width.
-Result<std::vector<double>> agreement(const BenchCase& workload, std::vector<BenchEngine>& engines);
+// How far the engines agree: of each the smallest cosine between its vectors of the workload's
+// first batch and the first engine's. 0 where they differ in width.
+Result<std::vector<double>> agreement(const BenchCase& workload, const PoolingSpec& pooling,
+                                      std::vector<BenchEngine>& engines);
 
 }  // namespace neso

@@ -88,7 +88,10 @@ Result<> time_engines(const ModelFiles& files, const ModelConfig& config,
   single.batches.resize(std::min(single.batches.size(), kShortTexts));
 
   NESO_TRY(const MachinePeak before, measure_peak(isa, usable_cores(), system_clock()));
-  const BenchOptions timing{.seconds = options.seconds, .min_rounds = 2};
+  const BenchOptions timing{
+      .seconds = options.seconds,
+      .min_rounds = 2,
+      .pooling = files.checkpoint ? files.checkpoint->pooling : PoolingSpec{}};
   NESO_TRY(const auto speeds, run_bench_case(batch, engines, timing, system_clock()));
   NESO_TRY(const auto delays, run_bench_case(single, engines, timing, system_clock()));
   // Shared machines change their speed: the higher peak of before and after is the roof.

@@ -11,6 +11,8 @@ namespace {
 
 #include "simd/vectors_avx512.inc"
 
+constexpr bool kMultipliesBf16 = true;
+
 // Rounded to nearest, ties to even; NaN stays NaN, denormals become zero.
 inline void store_bf16(Bf16* p, Vec v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),

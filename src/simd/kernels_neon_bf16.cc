@@ -11,6 +11,8 @@ namespace {
 
 #include "simd/vectors_neon.inc"
 
+constexpr bool kMultipliesBf16 = true;
+
 // Rounded to nearest, ties to even; NaN stays NaN.
 inline void store_bf16(Bf16* p, Vec v) {
   vst1_u16(p, vreinterpret_u16_bf16(vcvt_bf16_f32(v)));

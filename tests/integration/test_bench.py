@@ -47,6 +47,17 @@ class Bench(unittest.TestCase):
             for figure in ("tokens_per_s", "texts_per_s", "ms_p50", "ms_p99", "roof_share"):
                 self.assertGreater(row[figure], 0)
 
+    def test_engines_agree_on_each_pooling(self):
+        for pooling in ("cls", "lasttoken", "mean", "max"):
+            _, rows = self.lines("--cases", "batch2", "--pooling", pooling, "--onnx", self.export)
+            self.assertEqual([row["engine"] for row in rows], ["cpu", "onnx"])
+            self.assertGreater(rows[1]["min_cosine"], 0.9999, pooling)
+
+    def test_an_unknown_pooling_is_refused_with_the_choice(self):
+        done = self.bench("--engine", "cpu", "--cases", "single1", "--pooling", "median")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"--pooling takes cls, max, mean", done.stderr)
+
     def test_the_profile_adds_up(self):
         _, rows = self.lines("--engine", "cpu", "--cases", "len8,single4", "--profile")
         for row in rows:
