@@ -38,6 +38,7 @@ HOMES = {
     "dnnl*": ["engine/cpu/*", "simd/*_test.cc", "simd/*_bench.cc"],
     "oneapi/dnnl/*": ["engine/cpu/*", "simd/*_test.cc", "simd/*_bench.cc"],
     "boost/*": ["net/*"],
+    "zlib.h": ["net/content_coding.cc"],
     "google/protobuf/*": ["config/*"],
     "*.pb.h": ["config/*"],
     "?mmintrin.h": ["simd/*"],

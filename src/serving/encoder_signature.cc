@@ -97,6 +97,14 @@ Error wrong_width(const ModelConfig& config, const ModelTensor& declared, size_t
       config.name, declared.name, shape_text(declared.dims), width, width, declared.dims.back());
 }
 
+// Ours, or a graph that gives each token's state. One of ids and a mask that gives only something
+// per row may compute anything.
+bool is_known_to_encode(const EngineInfo& engine) {
+  return !engine.can_run || std::ranges::any_of(engine.outputs, [](const TensorSpec& output) {
+    return output.shape.size() == 3;
+  });
+}
+
 struct OutputRules {
   const ModelConfig& config;
   const EngineInfo& engine;
@@ -136,7 +144,10 @@ Result<OutputSource> source_of(const OutputRules& rules, const ModelTensor& decl
 }  // namespace
 
 Result<EncoderSignature> make_encoder_signature(const ModelConfig& config, const EngineInfo& engine,
-                                                const EncoderSizes& sizes, bool has_tokenizer) {
+                                                const EncoderSizes& sizes,
+                                                const EncoderFolder& folder) {
+  const bool has_tokenizer = folder.tokenizer;
+  const bool derives = folder.tokenizer || folder.architecture || is_known_to_encode(engine);
   EncoderSignature signature;
   signature.takes_text = has_tokenizer;
   signature.graph_inputs = engine.inputs;
@@ -146,7 +157,7 @@ Result<EncoderSignature> make_encoder_signature(const ModelConfig& config, const
   for (ModelTensor declared : config.inputs) {
     NESO_TRY_VOID(check_encoder_input(config, declared, allowed));
     if (declared.name == kTextInput) continue;  // taken with or without a declaration
-    declared.optional = declared.name != kInputIds;
+    if (derives) declared.optional = declared.name != kInputIds;
     signature.rules.inputs.push_back(std::move(declared));
   }
   const ModelTensor* ids = config.find_input(kInputIds);

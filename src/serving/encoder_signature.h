@@ -47,10 +47,19 @@ struct EncoderSizes {
   size_t hidden = 0;  // of a token state
 };
 
-// Refuses, in a sentence that goes into the repository index: an input that no encoder has, types
-// and sizes other than the model's.
+// What a model's folder tells besides its weights.
+struct EncoderFolder {
+  bool tokenizer = false;
+  bool architecture = false;  // of a family that we know
+};
+
+// A mask and types may be left out of requests of what is known to be an encoder, by its folder or
+// by the token states that it gives; any other graph stays as strict as Triton is. Refuses, in a
+// sentence that goes into the repository index: an input that no encoder has, types and sizes other
+// than the model's.
 Result<EncoderSignature> make_encoder_signature(const ModelConfig& config, const EngineInfo& engine,
-                                                const EncoderSizes& sizes, bool has_tokenizer);
+                                                const EncoderSizes& sizes,
+                                                const EncoderFolder& folder);
 
 // For all other models: every declared tensor against the graph's, in the words of Triton's ONNX
 // Runtime backend.

@@ -37,8 +37,9 @@ class EncoderSignatureTest : public ::testing::Test {
                       {"token_type_ids", DType::Int64, {-1, -1}}};
     engine_.outputs = {{"last_hidden_state", DType::Fp32, {-1, -1, 384}}};
   }
-  Result<EncoderSignature> make(bool has_tokenizer = true) {
-    return make_encoder_signature(config_, engine_, {.width = 384, .hidden = 384}, has_tokenizer);
+  Result<EncoderSignature> make(bool has_tokenizer = true, bool known = true) {
+    return make_encoder_signature(config_, engine_, {.width = 384, .hidden = 384},
+                                  {.tokenizer = has_tokenizer, .architecture = known});
   }
   std::string error() {
     const auto made = make();
@@ -48,6 +49,18 @@ class EncoderSignatureTest : public ::testing::Test {
   ModelConfig config_;
   EngineInfo engine_;
 };
+
+TEST_F(EncoderSignatureTest, AMaskMayBeLeftOutWhereTheFolderTellsWhatItWouldBe) {
+  add_graph();
+  EXPECT_TRUE(make(false, false)->rules.inputs[1].optional) << "it gives token states";
+  engine_.outputs = {{"embeddings", DType::Fp32, {-1, 384}}};
+  const auto optional_mask = [&](bool tokenizer, bool known) {
+    return make(tokenizer, known)->rules.inputs[1].optional;
+  };
+  EXPECT_TRUE(optional_mask(true, false));
+  EXPECT_TRUE(optional_mask(false, true));
+  EXPECT_FALSE(optional_mask(false, false)) << "a bare graph: as strict as Triton";
+}
 
 TEST_F(EncoderSignatureTest, TextsAreAnsweredWithVectorsAlsoWhereTheConfigDeclaresNone) {
   add_graph();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "base/memory_budget.h"
 #include "config/model_config.h"
 #include "engine/engine.h"
+#include "serving/classification.h"
 #include "serving/infer_plan.h"
 #include "serving/requests.h"
 #include "serving/scheduler.h"
@@ -26,6 +28,7 @@ struct ModelParts {
   std::string name;
   int64_t version = 0;
   ModelConfig config;  // completed
+  Labels labels = {};
   EngineInfo engine;
   std::variant<TensorModel, EncoderModel> kind;
   std::optional<ReferenceAgreement> references = {};
@@ -69,6 +72,8 @@ class Model {
   struct PendingInfer;
   struct PendingEmbed;
   const EncoderModel* encoder() const { return std::get_if<EncoderModel>(&parts_.kind); }
+  Result<> classify_outputs(std::span<const InferRequest::Classification> wanted,
+                            std::vector<NamedTensor>& outputs) const;
   void finish(PendingInfer& pending, std::vector<Result<JobOutput>> results) const;
   void finish(PendingEmbed& pending, std::vector<Result<JobOutput>> results) const;
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "serving/model.h"
+#include "serving/raw_request.h"
 #include "serving/request_checks.h"
 
 namespace neso {
@@ -22,6 +23,7 @@ std::optional<int64_t> deadline(const InferRequest& request, const Clock& clock)
 
 struct Model::PendingInfer {
   std::string id;
+  std::vector<InferRequest::Classification> classifications;
   InferPlan plan;
   std::shared_ptr<RequestScope> scope;
   Completion<InferResponse> done;
@@ -33,6 +35,12 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
                          .deadline_ns = deadline(request, parts_.recorder->clock()),
                          .memory = request.memory,
                          .clock = &parts_.recorder->clock()};
+  if (request.raw) {
+    if (auto described = describe_raw_input(parts_.config, request); !described) {
+      done(std::move(described).error());
+      return;
+    }
+  }
   const EncoderModel* text_model = encoder();
   auto plan = text_model != nullptr ? plan_encoder(*text_model, request, life)
                                     : plan_tensors(std::get<TensorModel>(parts_.kind), request);
@@ -50,7 +58,8 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
     return;
   }
   const auto pending = std::make_shared<PendingInfer>(
-      PendingInfer{std::move(request.id), std::move(plan).value(), scope, std::move(done)});
+      PendingInfer{std::move(request.id), std::move(request.classifications),
+                   std::move(plan).value(), scope, std::move(done)});
   auto completions =
       join_completions(works.size(), [this, pending](std::vector<Result<JobOutput>> results) {
         finish(*pending, std::move(results));
@@ -64,6 +73,19 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
                     .done = std::move(completions[i])});
   }
   parts_.scheduler->submit(std::move(jobs));
+}
+
+Result<> Model::classify_outputs(std::span<const InferRequest::Classification> wanted,
+                                 std::vector<NamedTensor>& outputs) const {
+  for (const auto& [name, count] : wanted) {
+    const auto output = std::ranges::find(outputs, name, &NamedTensor::name);
+    if (output == outputs.end()) continue;
+    const auto labels = parts_.labels.find(name);
+    NESO_TRY(output->tensor, classify(output->tensor, count, parts_.config.max_batch_size > 0,
+                                      labels == parts_.labels.end() ? std::span<const std::string>()
+                                                                    : std::span(labels->second)));
+  }
+  return {};
 }
 
 void Model::finish(PendingInfer& pending, std::vector<Result<JobOutput>> results) const {
@@ -90,6 +112,11 @@ void Model::finish(PendingInfer& pending, std::vector<Result<JobOutput>> results
                          .version = parts_.version,
                          .id = std::move(pending.id),
                          .outputs = pending.plan.assemble(std::move(outputs))};
+  if (auto done = classify_outputs(pending.classifications, response.outputs); !done) {
+    pending.scope->fail(FailureReason::Other);
+    pending.done(std::move(done).error());
+    return;
+  }
   pending.scope->succeed(pending.plan.rows);
   pending.done(std::move(response));
 }

@@ -155,9 +155,11 @@ Result<> complete_config(Loading& loading) {
 Result<EncoderModel> make_encoder_model(const Loading& loading) {
   const EngineInfo& info = loading.engine.info;
   EncoderModel model;
-  NESO_TRY(model.signature, make_encoder_signature(loading.config, info,
-                                                   {.width = loading.width, .hidden = info.hidden},
-                                                   loading.tokenizer != nullptr));
+  const EncoderFolder folder{.tokenizer = loading.tokenizer != nullptr,
+                             .architecture = loading.files.checkpoint.has_value()};
+  NESO_TRY(model.signature,
+           make_encoder_signature(loading.config, info,
+                                  {.width = loading.width, .hidden = info.hidden}, folder));
   model.limits = loading.limits;
   model.pooled_width = loading.pooled_width;
   model.width = loading.width;
@@ -301,6 +303,7 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
     NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
     parts.kind = make_tensor_model(loading.config);
   }
+  NESO_TRY(parts.labels, read_labels(loading.config, source.model_folder));
   parts.recorder = std::make_shared<StatisticsRecorder>(source.name, source.version,
                                                         loading.config.metric_tags, metrics, clock);
   NESO_TRY(parts.scheduler,

@@ -57,8 +57,9 @@ class ModelTest : public ::testing::Test {
   void make_encoder(bool normalize = false, SchedulerOptions options = {}) {
     auto engine = std::make_unique<TestEngine>(script_);
     EncoderModel encoder;
-    encoder.signature =
-        make_encoder_signature(config_, engine->info(), {.width = 4, .hidden = 4}, false).value();
+    encoder.signature = make_encoder_signature(config_, engine->info(), {.width = 4, .hidden = 4},
+                                               {.architecture = true})
+                            .value();
     encoder.limits = {.vocabulary = 100, .type_vocabulary = 2, .max_positions = 8};
     encoder.pooled_width = 4;
     encoder.width = 4;

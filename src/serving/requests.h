@@ -19,11 +19,19 @@ namespace neso {
 // Tensors in, tensors out: KServe's ModelInfer for any model. A model with a tokenizer also takes
 // an input `text`.
 struct InferRequest {
+  // An output that is answered as its `count` largest values, "value:index[:label]" each.
+  struct Classification {
+    std::string output;
+    uint64_t count = 0;
+  };
+
   std::string model;
   std::optional<int64_t> version;  // empty: what the version policy makes the default
   std::string id;                  // echoed
   std::vector<NamedTensor> inputs;
-  std::vector<std::string> outputs;               // empty: all the model's
+  bool raw = false;  // `inputs` is one tensor of bytes; the config tells its name, type and shape
+  std::vector<std::string> outputs;  // empty: all the model's
+  std::vector<Classification> classifications = {};
   uint64_t timeout_us = 0;                        // 0: none; how long it may wait in the queue
   std::shared_ptr<const std::atomic<bool>> gone;  // the client left; may be null
   std::shared_ptr<MemoryShare> memory = {};       // Service's: what the request holds; may be null

@@ -17,39 +17,6 @@ namespace {
 
 constexpr std::string_view kHeaderLength = "Inference-Header-Content-Length";
 
-// Splits a body into its JSON and the binary tensors behind it.
-struct BodyParts {
-  std::string_view json;
-  std::string_view tail;
-};
-
-Result<BodyParts> split_body(const net::HttpRequest& request) {
-  const std::string_view body = request.body;
-  const auto header = request.header(kHeaderLength);
-  if (!header) return BodyParts{body, {}};
-  if (const size_t count = request.header_count(kHeaderLength); count > 1) {
-    return invalid_argument("the header {} was sent {} times", kHeaderLength, count);
-  }
-  int64_t length = 0;
-  const auto [end, status] =
-      std::from_chars(header->data(), header->data() + header->size(), length);
-  if (status == std::errc::invalid_argument ||
-      (status == std::errc() && end != header->data() + header->size())) {
-    return invalid_argument("Unable to parse {}, got: {}", kHeaderLength, header->substr(0, 64));
-  }
-  if (status != std::errc() || length < 0 || static_cast<size_t>(length) > body.size()) {
-    return invalid_argument("inference header size should be in range (0, {}), got: {}",
-                            body.size(), header->substr(0, 64));
-  }
-  if (length == 0) {
-    return unsupported(
-        "a raw request ({}: 0) is not supported; describe the input in a JSON header",
-        kHeaderLength);
-  }
-  const auto size = static_cast<size_t>(length);
-  return BodyParts{body.substr(0, size), body.substr(size)};
-}
-
 // The one source of an input's data, or Triton's sentence about none or several.
 Result<> check_data_source(const BodyInput& input) {
   std::string sources;
@@ -94,6 +61,13 @@ Result<NamedTensor> json_tensor(BodyInput& input, DType dtype) {
   return NamedTensor{name, Tensor(dtype, std::move(*input.shape), std::move(input.data))};
 }
 
+// Copied: the body's alignment is arbitrary.
+Tensor tensor_of(std::string_view content, DType dtype, Shape shape) {
+  std::vector<std::byte> bytes(content.size());
+  if (!content.empty()) std::memcpy(bytes.data(), content.data(), content.size());
+  return {dtype, std::move(shape), std::move(bytes)};
+}
+
 Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, std::string_view& tail,
                                   std::string_view model) {
   const uint64_t size = *input.binary_data_size;
@@ -102,11 +76,9 @@ Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, std::string_vie
         "unexpected size for input '{}', expecting {} additional bytes for model '{}'", *input.name,
         size - tail.size(), model);
   }
-  // Copied: the tail's alignment is arbitrary.
-  std::vector<std::byte> bytes(size);
-  if (size > 0) std::memcpy(bytes.data(), tail.data(), size);
+  NamedTensor tensor{*input.name, tensor_of(tail.substr(0, size), dtype, std::move(*input.shape))};
   tail.remove_prefix(size);
-  return NamedTensor{*input.name, Tensor(dtype, std::move(*input.shape), std::move(bytes))};
+  return tensor;
 }
 
 Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::string_view model) {
@@ -139,17 +111,41 @@ bool OutputFormats::binary(const std::string& output) const {
   return entry == named.end() ? binary_default : entry->binary.value_or(binary_default);
 }
 
-Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> version,
-                                  const net::HttpRequest& request, size_t max_bytes) {
-  NESO_TRY(const BodyParts parts, split_body(request));
+Result<BodyParts> split_body(const net::HttpRequest& request) {
+  const std::string_view body = request.body;
+  const auto header = request.header(kHeaderLength);
+  if (!header) return BodyParts{.json = body, .tail = {}, .raw = body.empty()};
+  if (const size_t count = request.header_count(kHeaderLength); count > 1) {
+    return invalid_argument("the header {} was sent {} times", kHeaderLength, count);
+  }
+  int64_t length = 0;
+  const auto [end, status] =
+      std::from_chars(header->data(), header->data() + header->size(), length);
+  if (status == std::errc::invalid_argument ||
+      (status == std::errc() && end != header->data() + header->size())) {
+    return invalid_argument("Unable to parse {}, got: {}", kHeaderLength, header->substr(0, 64));
+  }
+  if (status != std::errc() || length < 0 || static_cast<size_t>(length) > body.size()) {
+    return invalid_argument("inference header size should be in range (0, {}), got: {}",
+                            body.size(), header->substr(0, 64));
+  }
+  const auto size = static_cast<size_t>(length);
+  return BodyParts{.json = body.substr(0, size), .tail = body.substr(size), .raw = size == 0};
+}
+
+Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts,
+                                  size_t max_bytes) {
+  DecodedInfer decoded;
+  decoded.request.model = model;
+  if (parts.raw) {
+    decoded.request.raw = true;
+    decoded.request.inputs.push_back({{}, tensor_of(parts.tail, DType::Uint8, {})});
+    decoded.formats.binary_default = true;
+    return decoded;
+  }
   NESO_TRY(InferBody body, read_infer_body(parts.json, max_bytes));
   if (!body.inputs) return invalid_argument("the request has no array 'inputs'");
-
-  DecodedInfer decoded;
-  decoded.request.model = std::move(model);
-  decoded.request.version = version;
   decoded.request.id = std::move(body.id);
-  decoded.request.gone = request.gone;
   std::string_view tail = parts.tail;
   for (BodyInput& input : *body.inputs) {
     NESO_TRY(NamedTensor tensor, decode_input(input, tail, decoded.request.model));
@@ -171,10 +167,8 @@ Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> vers
           "output '{}' asks for a shared memory region; take it as 'data' or as binary data",
           *output.name);
     }
-    if (output.classification > 0) {
-      return unsupported("output '{}' asks for classification; take the values and sort them",
-                         *output.name);
-    }
+    if (output.classification > 0)
+      decoded.request.classifications.push_back({*output.name, output.classification});
     decoded.request.outputs.push_back(*output.name);
     decoded.formats.named.push_back({std::move(*output.name), output.binary_data});
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -13,6 +14,17 @@
 #include "serving/requests.h"
 
 namespace neso::triton {
+
+// A body taken apart: its JSON, and the binary tensors behind it. Views into the body.
+struct BodyParts {
+  std::string_view json;
+  std::string_view tail;
+  bool raw = false;  // no JSON: all of `tail` is the model's one input
+};
+
+// By the header Inference-Header-Content-Length; without it everything is JSON, and an empty body
+// is raw.
+Result<BodyParts> split_body(const net::HttpRequest& request);
 
 // How the caller wants the outputs written.
 struct OutputFormats {
@@ -31,11 +43,10 @@ struct DecodedInfer {
   OutputFormats formats;
 };
 
-// Decodes a POST .../infer. Model and version come from the path. Sentences are Triton's where
-// Triton has one for a 400; where Triton's JSON library answers 500, a 400 that names the field and
-// the value.
-Result<DecodedInfer> decode_infer(std::string model, std::optional<int64_t> version,
-                                  const net::HttpRequest& request, size_t max_bytes);
+// Decodes the body of a POST .../infer into a request whose model is `model`. Sentences are
+// Triton's where Triton has one for a 400; where Triton's JSON library answers 500, a 400 that
+// names the field and the value. max_bytes bounds the elements of all inputs together.
+Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts, size_t max_bytes);
 
 // A 200 with JSON, or JSON and binary tensors behind it.
 Result<net::HttpResponse> encode_infer(const InferResponse& response, const OutputFormats& formats);

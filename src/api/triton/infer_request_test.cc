@@ -21,7 +21,9 @@ net::HttpRequest post(std::string body, net::Headers headers = {}) {
 }
 
 Result<DecodedInfer> decode(std::string body, net::Headers headers = {}) {
-  return decode_infer("m", std::nullopt, post(std::move(body), std::move(headers)), 1 << 20);
+  const net::HttpRequest request = post(std::move(body), std::move(headers));
+  NESO_TRY(const BodyParts parts, split_body(request));
+  return decode_infer("m", parts, 1 << 20);
 }
 
 net::Headers header_length(std::string value) {
@@ -126,6 +128,26 @@ TEST(InferRequest, OfTwoOutputsOfOneNameTheFirstCounts) {
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(decoded->request.outputs, (std::vector<std::string>{"y", "x"}));
   EXPECT_TRUE(decoded->formats.binary("y"));
+}
+
+TEST(InferRequest, WithoutJsonTheWholeBodyIsTheInput) {
+  for (const auto& decoded :
+       {decode("abc", header_length("0")), decode(""), decode("", header_length("0"))}) {
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    EXPECT_TRUE(decoded->request.raw);
+    EXPECT_EQ(decoded->request.inputs.size(), 1U);
+    EXPECT_TRUE(decoded->formats.binary("anything"));
+  }
+  EXPECT_EQ(decode("abc", header_length("0"))->request.inputs[0].tensor.bytes().size(), 3U);
+}
+
+TEST(InferRequest, ClassificationNamesItsOutput) {
+  const auto decoded = decode(
+      R"({"inputs":[],"outputs":[{"name":"y","parameters":{"classification":3}},{"name":"x","parameters":{"classification":0}}]})");
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  ASSERT_EQ(decoded->request.classifications.size(), 1U);
+  EXPECT_EQ(decoded->request.classifications[0].output, "y");
+  EXPECT_EQ(decoded->request.classifications[0].count, 3U);
 }
 
 TEST(InferRequest, AnswersInJsonUnlessBinaryIsAsked) {

@@ -12,11 +12,13 @@
 #include "api/triton/status.h"
 #include "base/error.h"
 #include "config/model_config.h"
+#include "net/content_coding.h"
 #include "net/router.h"
 
 namespace neso::triton {
 namespace {
 
+using net::Coding;
 using net::HttpRequest;
 using net::HttpResponse;
 using net::PathParameters;
@@ -119,14 +121,15 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     if (auto found = service_.check_model(target->model, target->version); !found) {
       return respond(error_response(found.error(), kText));
     }
-    if (const auto coding = request.header("Content-Encoding"); coding && *coding != "identity") {
-      HttpResponse refusal = error_response(501, "Unsupported compression type", kText);
-      refusal.headers.emplace_back("Accept-Encoding", "identity");
+    const auto coding = net::coding_from(request.header("Content-Encoding").value_or("identity"));
+    if (!coding) {
+      HttpResponse refusal = error_response(coding.error(), kText);
+      refusal.headers.emplace_back("Accept-Encoding", "gzip, deflate");
       return respond(std::move(refusal));
     }
     // Shared, because a std::function must be copyable.
     auto work = std::make_shared<InferWork>(std::string(target->model), target->version,
-                                            std::move(request), std::move(respond));
+                                            std::move(request), *coding, std::move(respond));
     service_.post([self = shared_from_this(), work] { self->run_infer(*work); });
   }
 
@@ -135,27 +138,59 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     std::string model;
     std::optional<int64_t> version;
     HttpRequest request;
+    Coding coding;
     Respond respond;
-    InferWork(std::string name, std::optional<int64_t> number, HttpRequest http, Respond callback)
+    InferWork(std::string name, std::optional<int64_t> number, HttpRequest http,
+              Coding content_coding, Respond callback)
         : model(std::move(name)),
           version(number),
           request(std::move(http)),
+          coding(content_coding),
           respond(std::move(callback)) {}
   };
 
   void run_infer(InferWork& work) const {
-    if (work.request.gone && work.request.gone->load()) return;  // nobody reads the answer
-    auto decoded =
-        decode_infer(std::move(work.model), work.version, work.request, options_.max_input_bytes);
+    HttpRequest& http = work.request;
+    if (http.gone && http.gone->load()) return;  // nobody reads the answer
+    if (work.coding != Coding::Identity) {
+      auto plain = net::decompress(http.body, options_.max_input_bytes);
+      if (!plain) return work.respond(error_response(plain.error(), kText));
+      http.body = std::move(plain).value();
+    }
+    const auto parts = split_body(http);
+    if (!parts) return work.respond(error_response(parts.error(), kText));
+    auto decoded = decode_infer(work.model, *parts, options_.max_input_bytes);
     if (!decoded) return work.respond(error_response(decoded.error()));
+    decoded->request.version = work.version;
+    decoded->request.gone = http.gone;
+    const Coding wanted = net::choose_coding(http.header("Accept-Encoding").value_or(""));
     auto respond = std::make_shared<Respond>(std::move(work.respond));
-    service_.infer(std::move(decoded->request),
-                   Completion<InferResponse>([respond, formats = std::move(decoded->formats)](
-                                                 Result<InferResponse> result) {
-                     if (!result) return (*respond)(error_response(result.error()));
-                     auto answer = encode_infer(*result, formats);
-                     (*respond)(answer ? std::move(*answer) : error_response(answer.error()));
-                   }));
+    service_.infer(
+        std::move(decoded->request),
+        Completion<InferResponse>(
+            [respond, wanted, formats = std::move(decoded->formats)](Result<InferResponse> result) {
+              (*respond)(infer_answer(result, formats, wanted));
+            }));
+  }
+
+  // Like Triton, what failed after it was queued is told in text/plain.
+  static HttpResponse infer_answer(const Result<InferResponse>& result,
+                                   const OutputFormats& formats, Coding wanted) {
+    if (!result) {
+      const ErrorCode code = result.error().code;
+      const bool queued = code == ErrorCode::Internal || code == ErrorCode::DeadlineExceeded ||
+                          code == ErrorCode::Cancelled;
+      return error_response(result.error(), queued ? kText : kJson);
+    }
+    auto answer = encode_infer(*result, formats);
+    if (!answer) return error_response(answer.error(), kText);
+    if (wanted != Coding::Identity) {
+      if (auto packed = net::compress(answer->body, wanted)) {
+        answer->body = std::move(*packed);
+        answer->headers.emplace_back("Content-Encoding", net::to_string(wanted));
+      }
+    }
+    return std::move(answer).value();
   }
 
   template <typename Describe>
