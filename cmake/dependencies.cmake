@@ -12,6 +12,7 @@ find_package(fmt 9 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(RapidJSON REQUIRED)
 find_package(ZLIB 1.2 REQUIRED)
+find_package(absl REQUIRED) # base64
 if(NESO_TESTS)
   find_package(GTest REQUIRED)
   find_package(benchmark QUIET) # for x_bench alone; tools/setup bench installs it

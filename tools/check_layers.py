@@ -39,6 +39,7 @@ HOMES = {
     "oneapi/dnnl/*": ["engine/cpu/*", "simd/*_test.cc", "simd/*_bench.cc"],
     "boost/*": ["net/*"],
     "zlib.h": ["net/content_coding.cc"],
+    "absl/*": ["api/triton/repository_request.cc"],
     "google/protobuf/*": ["config/*"],
     "*.pb.h": ["config/*"],
     "?mmintrin.h": ["simd/*"],

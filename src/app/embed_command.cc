@@ -254,7 +254,8 @@ Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& 
   LoadOptions options;
   NESO_TRY(options.engine.precision, parse_precision(command.precision));
   options.engine.onnx_runtime_library = command.onnx_library;
-  NESO_TRY(auto model, load_model(source, config, options, metrics, system_clock()));
+  NESO_TRY(const std::shared_ptr<Model> model,
+           load_model(source, config, options, metrics, system_clock()));
   const auto width = model->embedding_width();
   if (!width)
     return unsupported(

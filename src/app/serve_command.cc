@@ -3,6 +3,7 @@
 // stopping, log lines and exit statuses are Triton's.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +25,7 @@
 #include "config/server_options.h"
 #include "serving/model.h"
 #include "serving/repository.h"
+#include "serving/repository_poller.h"
 #include "serving/service.h"
 #include "simd/cpu.h"
 
@@ -69,6 +71,9 @@ Result<RepositoryOptions> repository_options(const ServerOptions& options, Memor
   if (const auto cache = cache_folder(process_environment()))
     repository.load_marks_folder = *cache / "loading";
   repository.folders.assign(options.model_repositories.begin(), options.model_repositories.end());
+  if (options.model_control_mode == "poll") repository.control = ModelControl::Poll;
+  if (options.model_control_mode == "explicit") repository.control = ModelControl::Explicit;
+  repository.startup_models = options.load_models;
   repository.auto_complete_config = options.auto_complete_config;
   repository.model_config_name = options.model_config_name;
   repository.load_threads = options.model_load_thread_count;
@@ -114,6 +119,11 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
   NESO_TRY(auto service,
            Service::create(**repository,
                            {.strict_readiness = options.strict_readiness, .memory = &memory}));
+  std::unique_ptr<RepositoryPoller> poller;
+  if (options.model_control_mode == "poll" && options.repository_poll_secs > 0) {
+    NESO_TRY(poller, RepositoryPoller::start(**repository,
+                                             std::chrono::seconds(options.repository_poll_secs)));
+  }
   stop_on_termination();  // before a request can come in
   NESO_TRY(Listeners listeners, start_listeners(options, *service, metrics, memory));
   suggest_a_request(**repository, listeners);
@@ -121,6 +131,7 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
   // Also for what runs on when its client has left: a long text, a slow graph.
   exit_out_of_time_after(options.exit_timeout_secs +
                          static_cast<int>(std::ceil(options.drain_delay_secs)));
+  poller = nullptr;
   if (!drain(options, *service, listeners)) exit_out_of_time();
   (*repository)->stop();
   log_info("All models are stopped.");

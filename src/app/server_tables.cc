@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <set>
 #include <string_view>
 
 #include "app/text_table.h"
@@ -41,7 +44,13 @@ std::string option_table_text(const ServerOptions& options) {
   for (size_t i = 0; i < options.model_repositories.size(); ++i) {
     rows.push_back({fmt::format("model_repository_path[{}]", i), options.model_repositories[i]});
   }
-  rows.push_back({"model_control_mode", "MODE_NONE"});
+  std::string mode = "MODE_" + options.model_control_mode;
+  std::ranges::transform(mode, mode.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  rows.push_back({"model_control_mode", mode});
+  const std::set<std::string> startup(options.load_models.begin(), options.load_models.end());
+  for (size_t i = 0; const std::string& name : startup)
+    rows.push_back({fmt::format("startup_models_{}", i++), name});
   rows.push_back({"strict_model_config", options.auto_complete_config ? "0" : "1"});
   rows.push_back({"model_config_name", options.model_config_name});
   rows.push_back({"strict_readiness", options.strict_readiness ? "1" : "0"});

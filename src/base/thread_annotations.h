@@ -3,6 +3,7 @@
 // checks with clang).
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -38,6 +39,11 @@ class NESO_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
 
   // Releases the mutex while waiting; check the condition in a loop around it.
   void wait(std::condition_variable& condition) { condition.wait(lock_); }
+  // The same; false when the deadline has passed.
+  bool wait_until(std::condition_variable& condition,
+                  std::chrono::steady_clock::time_point deadline) {
+    return condition.wait_until(lock_, deadline) == std::cv_status::no_timeout;
+  }
 
  private:
   std::unique_lock<std::mutex> lock_;

@@ -109,9 +109,9 @@ const ModelTensor* ModelConfig::find_output(std::string_view output) const {
   return find_tensor(outputs, output);
 }
 
-Result<ModelConfig> parse_model_config(std::string_view text, std::string_view source,
-                                       std::string_view model_name) {
-  NESO_TRY(inference::ModelConfig proto, read_config_text(text, source));
+namespace {
+
+Result<ModelConfig> checked_config(inference::ModelConfig proto, std::string_view model_name) {
   NESO_TRY_VOID(check_model_name(proto, model_name));
   if (proto.name().empty()) proto.set_name(std::string(model_name));
   NESO_TRY_VOID(check_config(proto));
@@ -119,6 +119,19 @@ Result<ModelConfig> parse_model_config(std::string_view text, std::string_view s
   ModelConfig config = to_model_config(std::move(proto));
   config.not_honoured = std::move(not_honoured);
   return config;
+}
+
+}  // namespace
+
+Result<ModelConfig> parse_model_config(std::string_view text, std::string_view source,
+                                       std::string_view model_name) {
+  NESO_TRY(inference::ModelConfig proto, read_config_text(text, source));
+  return checked_config(std::move(proto), model_name);
+}
+
+Result<ModelConfig> parse_model_config_json(std::string_view json, std::string_view model_name) {
+  NESO_TRY(inference::ModelConfig proto, read_config_json(json));
+  return checked_config(std::move(proto), model_name);
 }
 
 Result<ModelConfig> load_model_config(const std::filesystem::path& config_pbtxt,

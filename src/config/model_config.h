@@ -83,6 +83,9 @@ struct ModelConfig {
 // files is checked here.
 Result<ModelConfig> parse_model_config(std::string_view text, std::string_view source,
                                        std::string_view model_name);
+// The same of a config in JSON, as clients send it to replace the file's
+// ("Invalid config override: ...").
+Result<ModelConfig> parse_model_config_json(std::string_view json, std::string_view model_name);
 // Reads the file (at most 1 MiB). A missing file is the empty config.
 Result<ModelConfig> load_model_config(const std::filesystem::path& config_pbtxt,
                                       std::string_view model_name);

@@ -20,6 +20,8 @@ struct ModelConfig::Message {
 
 // Text format to message. Errors are "<source>:<line>:<column>: ...", counted from 1.
 Result<inference::ModelConfig> read_config_text(std::string_view text, std::string_view source);
+// Protobuf's JSON form to message; our parser's nesting limit holds.
+Result<inference::ModelConfig> read_config_json(std::string_view json);
 // Valid UTF-8 without NUL bytes.
 bool is_plain_text(std::string_view text);
 

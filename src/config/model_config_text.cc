@@ -6,11 +6,13 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "config/model_config_message.h"
 #include "config/nearest_name.h"
 #include "config/text_brackets.h"
@@ -219,6 +221,25 @@ bool is_plain_text(std::string_view text) {
     i += length;
   }
   return true;
+}
+
+Result<inference::ModelConfig> read_config_json(std::string_view json) {
+  if (json.size() > kMaxTextBytes) {
+    return too_large(
+        "Invalid config override: {} bytes are more than the {} that a model configuration may "
+        "have",
+        json.size(), kMaxTextBytes);
+  }
+  // Protobuf's own parser recurses as deep as the text says and reads what is no JSON.
+  if (auto read = parse_json(json, {.max_depth = kMaxNesting}); !read)
+    return read.error().with_context("Invalid config override");
+  inference::ModelConfig config;
+  const auto status = pb::util::JsonStringToMessage(std::string(json), &config);
+  if (!status.ok())
+    return invalid_argument("Invalid config override: {}", std::string(status.message()));
+  if (const std::string field = unprintable_field(config, ""); !field.empty())
+    return invalid_argument("Invalid config override: {} has a NUL byte", field);
+  return config;
 }
 
 Result<inference::ModelConfig> read_config_text(std::string_view text, std::string_view source) {

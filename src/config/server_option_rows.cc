@@ -61,10 +61,6 @@ OptionValue model_control_mode_value(std::string& mode) {
   return {"string", mode, [&mode](std::string_view text) -> Result<> {
             constexpr std::string_view kModes[] = {"none", "poll", "explicit"};
             NESO_TRY(const size_t index, read_choice(text, "model-control-mode", kModes));
-            if (index != 0) {
-              return unsupported("--model-control-mode={} is not supported yet; use none",
-                                 kModes[index]);
-            }
             mode = kModes[index];
             return {};
           }};
@@ -118,12 +114,13 @@ OptionSection model_repository_section(ServerDraft& draft) {
             "/v2/health/ready is ready only when every model is; false: as soon as the server "
             "answers."},
            {"model-control-mode", model_control_mode_value(o.model_control_mode),
-            "How models come and go: \"none\" loads all of them at the start. \"poll\" and "
-            "\"explicit\" are not supported yet."},
-           {.name = "repository-poll-secs",
-            .value = ignored_integer("15"),
-            .help = "Seconds between two looks at the repositories with --model-control-mode=poll.",
-            .no_effect = "models are not polled"},
+            "How models come and go: \"none\" loads all of them at the start; \"poll\" also looks "
+            "for what is new, changed or gone; \"explicit\" loads what --load-model names and what "
+            "clients ask for."},
+           {"repository-poll-secs",
+            integer_value(o.repository_poll_secs, 0, std::numeric_limits<int>::max()),
+            "Seconds between two looks at the repositories with --model-control-mode=poll; 0: "
+            "never."},
            {"load-model", list_value(o.load_models),
             "A model to load at the start with --model-control-mode=explicit; \"*\" is all of "
             "them. May be given several times."},

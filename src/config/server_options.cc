@@ -96,6 +96,10 @@ Result<> settle(ServerDraft& draft) {
     return invalid_argument(
         "Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.");
   }
+  if (options.load_models.size() > 1 && std::ranges::count(options.load_models, "*") > 0) {
+    return invalid_argument(
+        "Error: Wildcard model name '*' must be the ONLY startup model if specified at all.");
+  }
   auto& folders = options.model_repositories;
   std::sort(folders.begin(), folders.end());
   folders.erase(std::unique(folders.begin(), folders.end()), folders.end());

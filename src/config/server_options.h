@@ -33,6 +33,7 @@ struct ServerOptions {
   bool auto_complete_config = true;
   std::string model_config_name;
   std::string model_control_mode = "none";
+  int repository_poll_secs = 15;
   std::vector<std::string> load_models;
   size_t model_load_thread_count = 4;
 

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "serving/files_fingerprint.h"
 
 namespace neso {
 namespace {
@@ -22,7 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxMarkBytes = 4096;
-constexpr size_t kMaxFiles = 10'000;  // of a version; far above any model's
 
 struct Mark {
   int loads = 0;
@@ -46,32 +46,11 @@ bool belongs_to_a_living_other(const Mark& mark) {
          (kill(mark.process, 0) == 0 || errno == EPERM);
 }
 
-// FNV-1a: the same in every run and build.
-uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 14695981039346656037U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  return hash;
-}
-
-void add_files(const fs::path& folder, std::vector<std::string>& lines) {
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code unreadable;
-    if (lines.size() == kMaxFiles || !it->is_regular_file(unreadable)) continue;
-    const auto size = it->file_size(unreadable);
-    const auto changed = it->last_write_time(unreadable).time_since_epoch().count();
-    lines.push_back(fmt::format("{} {} {}", it->path().filename().string(), size, changed));
-  }
-}
-
 }  // namespace
 
 std::string files_fingerprint(const ModelSource& source) {
-  std::vector<std::string> lines;
-  add_files(source.model_folder, lines);
-  add_files(source.version_folder(), lines);
-  std::ranges::sort(lines);
-  return fmt::format("{:016x}", hash_of(fmt::format("{}", fmt::join(lines, "\n"))));
+  const fs::path folders[] = {source.model_folder, source.version_folder()};
+  return folders_fingerprint(folders);
 }
 
 LoadMark::~LoadMark() {

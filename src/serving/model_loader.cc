@@ -265,7 +265,7 @@ std::string summary(const Loading& loading, bool encoder) {
                                              : std::string("no token limit"));
 }
 
-Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig& written,
+Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig& written,
                                     const LoadOptions& options, MetricRegistry& metrics,
                                     const Clock& clock) {
   const int64_t start_ns = clock.now_ns();
@@ -316,12 +316,12 @@ Result<std::shared_ptr<Model>> load(const ModelSource& source, const ModelConfig
            summary(loading, encoder));
   parts.config = std::move(loading.config);
   parts.memory = std::move(loading.memory);
-  return std::make_shared<Model>(std::move(parts));
+  return std::make_unique<Model>(std::move(parts));
 }
 
 }  // namespace
 
-Result<std::shared_ptr<Model>> load_model(const ModelSource& source, const ModelConfig& written,
+Result<std::unique_ptr<Model>> load_model(const ModelSource& source, const ModelConfig& written,
                                           const LoadOptions& options, MetricRegistry& metrics,
                                           const Clock& clock) {
   try {

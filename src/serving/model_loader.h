@@ -30,7 +30,7 @@ struct LoadOptions {
 // Loads one version. `written` is the model's config as its file has it. Errors are what Triton
 // puts behind "failed to load 'NAME' version V: " and into the index. Any thread; `metrics` and
 // `clock` outlive the model.
-Result<std::shared_ptr<Model>> load_model(const ModelSource& source, const ModelConfig& written,
+Result<std::unique_ptr<Model>> load_model(const ModelSource& source, const ModelConfig& written,
                                           const LoadOptions& options, MetricRegistry& metrics,
                                           const Clock& clock);
 

@@ -2,265 +2,297 @@
 #include "serving/repository.h"
 
 #include <algorithm>
-#include <map>
+#include <chrono>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/thread_annotations.h"
-#include "base/thread_pool.h"
-#include "serving/load_marks.h"
-#include "serving/model.h"
-#include "serving/model_loader.h"
+#include "serving/files_fingerprint.h"
+#include "serving/model_reaper.h"
 #include "serving/repository_scan.h"
+#include "serving/version_loader.h"
 
 namespace neso {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kDuplicate = "model appears in two or more repositories";
-constexpr const char* kNoVersion = "No model version was found";
+// How long an unload waits for what the model was asked before.
+constexpr std::chrono::seconds kUnloadWait{5};
 
-struct VersionEntry {
-  std::shared_ptr<Model> model;  // null: unavailable
-  std::string reason;            // why
-};
-
-struct ModelEntry {
-  std::string reason;  // why it was not even tried; empty: it was
-  std::map<int64_t, VersionEntry> versions;
-};
-
-using Snapshot = std::map<std::string, ModelEntry, std::less<>>;
-
-// Triton's names for its codes, as they stand in front of a load's reason.
-std::string_view code_name(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::InvalidArgument:
-    case ErrorCode::TooLarge:
-      return "Invalid argument";
-    case ErrorCode::NotFound:
-      return "Not found";
-    case ErrorCode::Unsupported:
-      return "Unsupported";
-    case ErrorCode::Overloaded:
-    case ErrorCode::NotReady:
-    case ErrorCode::DeadlineExceeded:
-      return "Unavailable";
-    case ErrorCode::Cancelled:
-      return "Cancelled";
-    case ErrorCode::Internal:
-      break;
-  }
-  return "Internal";
-}
-
-fs::path config_path(const fs::path& model_folder, const std::string& config_name) {
-  if (!config_name.empty()) {
-    const fs::path named = model_folder / "configs" / (config_name + ".pbtxt");
-    std::error_code error;
-    if (fs::exists(named, error)) return named;
-  }
-  return model_folder / "config.pbtxt";
-}
-
-void warn_about_gpus(const ModelConfig& config) {
-  const auto wants_gpu = [](const InstanceGroup& group) {
-    return group.kind == InstanceKind::Gpu ||
-           (group.kind == InstanceKind::Auto && !group.gpus.empty());
-  };
-  if (std::ranges::none_of(config.instance_groups, wants_gpu)) return;
-  log_warning(
-      "model '{}': its instance_group asks for a GPU (KIND_GPU), but this build has no GPU "
-      "support; "
-      "it runs on the CPU",
-      config.name);
-}
-
-// One version to load, and where the result goes.
-struct Load {
-  ModelSource source;
-  const ModelConfig* config;
-  bool suspect;  // of having ended an earlier process
-  VersionEntry result;
-};
-
-// A model's loads; the one that finishes last reports.
-struct ModelLoads {
-  ModelConfig config;
-  std::vector<Load> loads;
-  std::atomic<size_t> missing = 0;
-};
-
-void report(const ModelLoads& model) {
-  const auto failed = [](const Load& load) { return load.result.model == nullptr; };
-  const std::string& name = model.loads.front().source.name;
-  if (std::ranges::none_of(model.loads, failed)) {
-    log_info("successfully loaded '{}'", name);
-  } else {
-    log_info("failed to load '{}'", name);
-  }
-}
-
-class Loader {
- public:
-  Loader(const RepositoryOptions& options, MetricRegistry& metrics, const Clock& clock)
-      : options_(options), metrics_(metrics), clock_(clock), marks_(options.load_marks_folder) {}
-
-  // Reads the config and chooses the versions; the loads themselves are not started.
-  ModelEntry prepare(const FoundModel& found) {
-    const fs::path path = config_path(found.folder, options_.model_config_name);
-    auto config = load_model_config(path, found.name);
-    if (!config) {
-      log_error("Poll failed for model directory '{}': {}", found.name, config.error().message);
-      return {.reason = config.error().message, .versions = {}};
-    }
-    if (!config->not_honoured.empty()) {
-      log_warning("model '{}': its config sets {}, which this server does not act on", found.name,
-                  fmt::join(config->not_honoured, ", "));
-    }
-    warn_about_gpus(*config);
-    const auto versions = select_versions(*config, found.versions);
-    if (versions.empty()) {
-      log_error(
-          "failed to load '{}': at least one version must be available under the version policy of "
-          "model '{}'",
-          found.name, found.name);
-      return {.reason = kNoVersion, .versions = {}};
-    }
-    auto& model = models_.emplace_back(std::make_unique<ModelLoads>());
-    model->config = std::move(config).value();
-    model->missing = versions.size();
-    for (const int64_t version : versions) {
-      log_info("loading: {}:{}", found.name, version);
-      const ModelSource source{
-          .name = found.name, .version = version, .model_folder = found.folder};
-      model->loads.push_back({.source = source,
-                              .config = &model->config,
-                              .suspect = marks_.suspect(source),
-                              .result = {}});
-    }
-    return {};
-  }
-
-  // Loads what was prepared, on several threads, and puts it into the snapshot. What may have ended
-  // an earlier process comes last and one by one, so that at the next start only the culprit is
-  // marked.
-  Result<> load_into(Snapshot& snapshot) {
-    NESO_TRY_VOID(load_all(false, std::max<size_t>(1, options_.load_threads)));
-    NESO_TRY_VOID(load_all(true, 1));
-    for (const auto& model : models_) {
-      for (Load& load : model->loads) {
-        snapshot[load.source.name].versions[load.source.version] = std::move(load.result);
-      }
-    }
-    return {};
-  }
-
- private:
-  Result<> load_all(bool suspect, size_t threads) {
-    std::unique_ptr<ThreadPool> pool;  // waits for all
-    for (const auto& model : models_) {
-      for (Load& load : model->loads) {
-        if (load.suspect != suspect) continue;
-        if (!pool) {
-          NESO_TRY(pool, ThreadPool::create(threads, "load"));
-        }
-        pool->post([this, &load, &model = *model] {
-          run(load);
-          if (--model.missing == 0) report(model);
-        });
-      }
-    }
-    return {};
-  }
-
-  // Within the time that its mark is there.
-  Result<std::shared_ptr<Model>> load_marked(const Load& load) const {
-    NESO_TRY(const LoadMark mark, marks_.begin(load.source));
-    const LoadOptions options{.auto_complete_config = options_.auto_complete_config,
-                              .engine = options_.engine,
-                              .default_max_batch_size = options_.default_max_batch_size,
-                              .memory = options_.memory};
-    return load_model(load.source, *load.config, options, metrics_, clock_);
-  }
-
-  void run(Load& load) const {
-    auto model = load_marked(load);
-    if (model) {
-      load.result.model = std::move(model).value();
-      return;
-    }
-    load.result.reason =
-        fmt::format("{}: {}", code_name(model.error().code), model.error().message);
-    log_error("failed to load '{}' version {}: {}", load.source.name, load.source.version,
-              load.result.reason);
-  }
-
-  const RepositoryOptions& options_;
-  MetricRegistry& metrics_;
-  const Clock& clock_;
-  const LoadMarks marks_;
-  std::vector<std::unique_ptr<ModelLoads>> models_;
-};
-
-std::shared_ptr<Model> latest(const ModelEntry& entry) {
-  for (auto it = entry.versions.rbegin(); it != entry.versions.rend(); ++it) {
-    if (it->second.model) return it->second.model;
-  }
-  return nullptr;
-}
-
-}  // namespace
-
-struct Repository::State {
-  // Replaced as a whole, never changed; readers keep the one that they got.
-  std::shared_ptr<const Snapshot> snapshot() const EXCLUDES(mutex) {
-    MutexLock lock(mutex);
-    return current;
-  }
-  void publish(Snapshot next) EXCLUDES(mutex) {
-    auto published = std::make_shared<const Snapshot>(std::move(next));
-    MutexLock lock(mutex);
-    current = std::move(published);
-  }
-
-  // Whose places clients are not told.
-  std::vector<fs::path> folders = {};
-  mutable Mutex mutex;
-  std::shared_ptr<const Snapshot> current GUARDED_BY(mutex) = std::make_shared<const Snapshot>();
-};
-
-Repository::Repository() : state_(std::make_unique<State>()) {}
-Repository::~Repository() = default;
-
-Result<std::unique_ptr<Repository>> Repository::open(const RepositoryOptions& options,
-                                                     MetricRegistry& metrics, const Clock& clock) {
-  std::vector<fs::path> folders = options.folders;
-  for (fs::path& folder : folders) {  // "models/" is "models"
+// "models/" is "models"; sorted, as Triton's set.
+std::vector<fs::path> plain_folders(std::vector<fs::path> folders) {
+  for (fs::path& folder : folders) {
     folder = folder.lexically_normal();
     if (!folder.has_filename()) folder = folder.parent_path();
   }
   std::ranges::sort(folders);
   const auto repeated = std::ranges::unique(folders);
   folders.erase(repeated.begin(), repeated.end());
+  return folders;
+}
 
-  NESO_TRY(const FoundModels found, scan_repositories(folders));
-  Snapshot snapshot;
-  Loader loader(options, metrics, clock);
-  for (const std::string& name : found.duplicates) {
-    log_error("failed to load '{}': {}", name, kDuplicate);
-    snapshot[name].reason = kDuplicate;
+// The reason is what Triton only logs.
+Error poll_failure(const std::string& name, const std::string& reason) {
+  log_error("Poll failed for model directory '{}': {}", name, reason);
+  return internal_error("failed to load '{}', failed to poll from model repository: {}", name,
+                        reason);
+}
+
+bool serves(const ModelEntry& entry) {
+  return !entry.versions.empty() && std::ranges::all_of(entry.versions, [](const auto& version) {
+    return version.second.model != nullptr;
+  });
+}
+
+}  // namespace
+
+struct Repository::State {
+  State(const RepositoryOptions& with, MetricRegistry& metrics, const Clock& clock)
+      : options(with), folders(plain_folders(with.folders)), loader(options, metrics, clock) {}
+
+  // While it lives no other thread loads or unloads that model.
+  class Turn {
+   public:
+    Turn(State& state, std::string name) : state_(state), name_(std::move(name)) {
+      MutexLock lock(state_.mutex);
+      while (state_.busy.contains(name_)) lock.wait(state_.turn_ends);
+      state_.busy.insert(name_);
+    }
+    ~Turn() {
+      MutexLock lock(state_.mutex);
+      state_.busy.erase(name_);
+      state_.turn_ends.notify_all();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    State& state_;
+    const std::string name_;
+  };
+
+  std::shared_ptr<const RepositorySnapshot> snapshot() const EXCLUDES(mutex) {
+    MutexLock lock(mutex);
+    return current;
   }
-  for (const FoundModel& model : found.models) snapshot[model.name] = loader.prepare(model);
-  NESO_TRY_VOID(loader.load_into(snapshot));
 
-  std::unique_ptr<Repository> repository(new Repository());
-  if (!options.load_marks_folder.empty()) folders.push_back(options.load_marks_folder);
-  repository->state_->folders = std::move(folders);
-  repository->state_->publish(std::move(snapshot));
-  return repository;
+  // Publishes the snapshot with `change` made to it. Readers keep the one that they got; models
+  // that are in none any more end with their last request.
+  template <typename Change>
+  void update(const Change& change) EXCLUDES(mutex) {
+    std::shared_ptr<const RepositorySnapshot> old;  // let go of after the lock
+    MutexLock lock(mutex);
+    auto next = std::make_shared<RepositorySnapshot>(*current);
+    change(*next);
+    old = std::exchange(current, std::move(next));
+  }
+
+  Result<std::vector<FoundModel>> to_start_with(RepositorySnapshot& snapshot) const;
+  Result<> start();
+  Result<FoundModel> find(const std::string& name) const;
+  // Of a turn's holder.
+  Result<> load(const std::string& name, const ModelOverrides& overrides);
+  bool is_current(const std::string& name, const std::string& fingerprint) const;
+  void announce_loading(const ModelToLoad& model);
+  Result<> finish(const std::string& name, LoadedVersions loaded, ModelEntry entry);
+  std::vector<std::weak_ptr<Model>> remove(const std::string& name);
+
+  const RepositoryOptions options;
+  const std::vector<fs::path> folders;
+  const VersionLoader loader;
+  std::unique_ptr<ModelReaper> reaper;  // set once, by open()
+  mutable Mutex mutex;
+  std::condition_variable turn_ends;
+  std::set<std::string> busy GUARDED_BY(mutex);  // models that someone loads or unloads
+  std::shared_ptr<const RepositorySnapshot> current GUARDED_BY(mutex) =
+      std::make_shared<const RepositorySnapshot>();
+};
+
+// Those of the folders' models that are loaded at the start; what cannot be is noted.
+Result<std::vector<FoundModel>> Repository::State::to_start_with(
+    RepositorySnapshot& snapshot) const {
+  NESO_TRY(FoundModels found, scan_repositories(folders));
+  const std::vector<std::string>& wanted = options.startup_models;
+  const bool all =
+      options.control != ModelControl::Explicit || (wanted.size() == 1 && wanted.front() == "*");
+  const auto refuse = [&](const std::string& name, const std::string& reason) {
+    log_error("failed to load '{}': {}", name, reason);
+    snapshot.entries[name] = {.reason = reason, .spoils_readiness = true};
+  };
+  for (const std::string& name : found.duplicates) {
+    if (all || std::ranges::count(wanted, name) > 0) refuse(name, kDuplicate);
+  }
+  if (all) return std::move(found.models);
+  std::vector<FoundModel> chosen;
+  for (const std::string& name : wanted) {
+    const auto model = std::ranges::find(found.models, name, &FoundModel::name);
+    if (model != found.models.end()) {
+      chosen.push_back(*model);
+    } else if (!snapshot.entries.contains(name)) {
+      refuse(name, "no model repository has a folder of that name");
+    }
+  }
+  return chosen;
+}
+
+Result<> Repository::State::start() {
+  RepositorySnapshot snapshot;
+  NESO_TRY(std::vector<FoundModel> found, to_start_with(snapshot));
+  std::vector<ModelToLoad> models;
+  for (FoundModel& model : found) {
+    ModelEntry& entry = snapshot.entries[model.name];
+    entry.fingerprint = tree_fingerprint(model.folder);
+    const std::string name = model.name;
+    auto prepared = loader.prepare(std::move(model), {});
+    if (prepared) {
+      models.push_back(std::move(prepared).value());
+      continue;
+    }
+    entry.spoils_readiness = true;
+    const Error& error = prepared.error();
+    if (error.code == ErrorCode::NotFound) {  // Triton leaves those out of the index
+      log_error("failed to load '{}': {}", name, error.message);
+    } else {
+      log_error("Poll failed for model directory '{}': {}", name, error.message);
+      entry.reason = error.message;
+    }
+  }
+  NESO_TRY(auto loaded, loader.load(models));
+  for (auto& [name, versions] : loaded) {
+    ModelEntry& entry = snapshot.entries[name];
+    for (auto& [number, version] : versions) {
+      VersionEntry& published = entry.versions[number];
+      published.reason = std::move(version.reason);
+      if (version.model) published.model = reaper->share(std::move(version.model));
+    }
+    entry.spoils_readiness = !serves(entry);
+  }
+  update([&](RepositorySnapshot& published) { published = std::move(snapshot); });
+  return {};
+}
+
+Result<FoundModel> Repository::State::find(const std::string& name) const {
+  NESO_TRY(auto found, find_model(folders, name));
+  if (found) return std::move(*found);
+  // Word for word Triton's, who has nothing to add here either.
+  return internal_error("failed to load '{}', failed to poll from model repository", name);
+}
+
+bool Repository::State::is_current(const std::string& name, const std::string& fingerprint) const {
+  const auto known = snapshot();
+  const auto entry = known->entries.find(name);
+  return entry != known->entries.end() && entry->second.fingerprint == fingerprint &&
+         serves(entry->second);
+}
+
+// Versions that do not serve yet show as LOADING.
+void Repository::State::announce_loading(const ModelToLoad& model) {
+  update([&](RepositorySnapshot& next) {
+    ModelEntry& entry = next.entries[model.found.name];
+    entry.reason.clear();
+    for (const int64_t version : model.versions) {
+      entry.versions[version].loading = true;
+      entry.versions[version].reason.clear();
+    }
+  });
+}
+
+Result<> Repository::State::load(const std::string& name, const ModelOverrides& overrides) {
+  std::shared_ptr<const OverrideFolder> files;
+  FoundModel found;
+  if (overrides.files.empty()) {
+    NESO_TRY(found, find(name));
+  } else {
+    if (!overrides.config_json)
+      return poll_failure(name,
+                          "Load parameter 'config' must be specified for model file override");
+    NESO_TRY(files, OverrideFolder::create(overrides.files));
+    const fs::path parents[] = {files->path()};
+    NESO_TRY(found.versions, find_versions(name, parents[0]));
+    found.name = name;
+    found.folder = files->path();
+  }
+  ModelEntry entry{.fingerprint = tree_fingerprint(found.folder), .files = std::move(files)};
+  if (overrides.empty() && is_current(name, entry.fingerprint)) return {};
+  auto prepared = loader.prepare(std::move(found), overrides.config_json);
+  if (!prepared) {
+    if (prepared.error().code != ErrorCode::NotFound)
+      return poll_failure(name, prepared.error().message);
+    return invalid_argument("load failed for model '{}': {}\n", name, prepared.error().message);
+  }
+  announce_loading(*prepared);
+  const ModelToLoad models[] = {std::move(prepared).value()};
+  auto loaded = loader.load(models);
+  if (!loaded) {
+    NESO_TRY_VOID(finish(name, {}, std::move(entry)));  // what served goes on
+    return std::move(loaded).error();
+  }
+  return finish(name, std::move((*loaded)[name]), std::move(entry));
+}
+
+// Publishes what was loaded. Where a version failed, the one that served before goes on.
+Result<> Repository::State::finish(const std::string& name, LoadedVersions loaded,
+                                   ModelEntry entry) {
+  std::string failures;
+  std::map<int64_t, VersionEntry> fresh;
+  for (auto& [number, version] : loaded) {
+    VersionEntry& published = fresh[number];
+    if (version.model) {
+      published.model = reaper->share(std::move(version.model));
+    } else {
+      published.reason = version.reason;
+      failures += fmt::format("version {} is at UNAVAILABLE state: {};", number, version.reason);
+    }
+  }
+  if (!failures.empty() || loaded.empty()) entry.fingerprint.clear();
+  update([&](RepositorySnapshot& next) {
+    ModelEntry& known = next.entries[name];
+    for (auto& [number, version] : known.versions) {
+      const auto newer = fresh.find(number);
+      const bool keep = loaded.empty() || (newer != fresh.end() && newer->second.model == nullptr);
+      if (keep && version.model) fresh[number] = {.model = version.model};
+    }
+    entry.versions = std::move(fresh);
+    entry.spoils_readiness = known.spoils_readiness && !serves(entry);
+    known = std::move(entry);
+  });
+  if (failures.empty()) return {};
+  return invalid_argument("load failed for model '{}': {}\n", name, failures);
+}
+
+std::vector<std::weak_ptr<Model>> Repository::State::remove(const std::string& name) {
+  std::vector<std::weak_ptr<Model>> leaving;
+  update([&](RepositorySnapshot& next) {
+    const auto entry = next.entries.find(name);
+    if (entry == next.entries.end()) return;
+    for (auto& [number, version] : entry->second.versions) {
+      if (version.model) {
+        log_info("unloading: {}:{}", name, number);
+        leaving.push_back(version.model);
+        version.leaving = version.model;
+        version.model = nullptr;
+      }
+      version.reason = kUnloaded;
+    }
+    entry->second.fingerprint.clear();
+    entry->second.files = nullptr;
+    entry->second.spoils_readiness = false;
+  });
+  return leaving;
+}
+
+Repository::Repository(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Repository::~Repository() = default;
+
+Result<std::unique_ptr<Repository>> Repository::open(const RepositoryOptions& options,
+                                                     MetricRegistry& metrics, const Clock& clock) {
+  auto state = std::make_unique<State>(options, metrics, clock);
+  NESO_TRY(state->reaper, ModelReaper::start());
+  NESO_TRY_VOID(state->start());
+  return std::unique_ptr<Repository>(new Repository(std::move(state)));
 }
 
 std::shared_ptr<Model> Repository::find(std::string_view name,
@@ -271,91 +303,87 @@ std::shared_ptr<Model> Repository::find(std::string_view name,
 
 Result<std::shared_ptr<Model>> Repository::lookup(std::string_view name,
                                                   std::optional<int64_t> version) const {
-  const auto snapshot = state_->snapshot();
-  const auto entry = snapshot->find(name);
-  if (entry == snapshot->end() || entry->second.versions.empty()) {
-    return not_found("Request for unknown model: '{}' is not found", name);
-  }
-  if (!version) {
-    if (auto model = latest(entry->second)) return model;
-    return not_found("Request for unknown model: '{}' has no available versions", name);
-  }
-  const auto found = entry->second.versions.find(*version);
-  if (found == entry->second.versions.end()) {
-    return not_found("Request for unknown model: '{}' version {} is not found", name, *version);
-  }
-  if (found->second.model) return found->second.model;
-  return not_ready("Request for unknown model: '{}' version {} is not at ready state", name,
-                   *version);
-}
-
-bool Repository::knows(std::string_view name) const {
-  return state_->snapshot()->contains(name);
+  return state_->snapshot()->lookup(name, version);
 }
 
 std::vector<std::shared_ptr<Model>> Repository::models() const {
-  const auto snapshot = state_->snapshot();
-  std::vector<std::shared_ptr<Model>> models;
-  for (const auto& [name, entry] : *snapshot) {
-    for (const auto& [number, version] : entry.versions) {
-      if (version.model) models.push_back(version.model);
-    }
-  }
-  return models;
-}
-
-// A reason without the places of the server's folders, which are none of a client's business.
-static std::string for_clients(std::string reason, const std::vector<fs::path>& folders) {
-  for (const fs::path& folder : folders) {
-    const std::string prefix = (folder / "").string();
-    for (size_t at = reason.find(prefix); at != std::string::npos; at = reason.find(prefix, at)) {
-      reason.erase(at, prefix.size());
-    }
-  }
-  return reason;
+  return state_->snapshot()->models();
 }
 
 std::vector<IndexEntry> Repository::index() const {
+  std::vector<fs::path> hidden = state_->folders;
+  if (!state_->options.load_marks_folder.empty())
+    hidden.push_back(state_->options.load_marks_folder);
   const auto snapshot = state_->snapshot();
-  std::vector<IndexEntry> index;
-  for (const auto& [name, entry] : *snapshot) {
-    if (entry.versions.empty() && entry.reason != kNoVersion) {  // Triton leaves those out
-      index.push_back({.name = name,
-                       .version = {},
-                       .state = "UNAVAILABLE",
-                       .reason = for_clients(entry.reason, state_->folders)});
-    }
-    for (const auto& [number, version] : entry.versions) {
-      index.push_back({.name = name,
-                       .version = number,
-                       .state = version.model ? "READY" : "UNAVAILABLE",
-                       .reason = for_clients(version.reason, state_->folders)});
-    }
+  std::vector<IndexEntry> index = snapshot->index(hidden);
+  if (state_->options.control != ModelControl::Explicit) return index;
+  // What could be loaded.
+  const auto found = scan_repositories(state_->folders);
+  if (!found) return index;
+  for (const FoundModel& model : found->models) {
+    if (!snapshot->entries.contains(model.name)) index.push_back({.name = model.name});
   }
+  for (const std::string& name : found->duplicates) {
+    if (snapshot->entries.contains(name)) continue;
+    index.push_back({.name = name, .version = {}, .state = "UNAVAILABLE", .reason = kDuplicate});
+  }
+  std::ranges::stable_sort(index, {}, &IndexEntry::name);
   return index;
 }
 
 std::vector<ModelStatusRow> Repository::status_rows() const {
-  const auto snapshot = state_->snapshot();
-  std::vector<ModelStatusRow> rows;
-  for (const auto& [name, entry] : *snapshot) {
-    if (entry.versions.empty()) rows.push_back({name, "-", "Not loaded: " + entry.reason});
-    for (const auto& [number, version] : entry.versions) {
-      rows.push_back({name, std::to_string(number),
-                      version.model ? "READY" : "UNAVAILABLE: " + version.reason});
-    }
-  }
-  return rows;
+  return state_->snapshot()->status_rows();
 }
 
 bool Repository::all_ready() const {
-  const auto snapshot = state_->snapshot();
-  return std::ranges::all_of(*snapshot, [](const auto& named) {
-    const ModelEntry& entry = named.second;
-    return !entry.versions.empty() && std::ranges::all_of(entry.versions, [](const auto& v) {
-      return v.second.model != nullptr;
+  return state_->snapshot()->all_ready();
+}
+
+Result<> Repository::load(const std::string& name, const ModelOverrides& overrides) {
+  if (state_->options.control != ModelControl::Explicit) {
+    return not_ready("explicit model load / unload is not allowed if polling is enabled");
+  }
+  const State::Turn turn(*state_, name);
+  return state_->load(name, overrides);
+}
+
+Result<> Repository::unload(const std::string& name) {
+  if (state_->options.control != ModelControl::Explicit) {
+    return not_ready("explicit model load / unload is not allowed if polling is enabled");
+  }
+  const State::Turn turn(*state_, name);
+  const auto leaving = state_->remove(name);
+  if (leaving.empty()) return {};
+  if (state_->reaper->wait_until_gone(leaving, kUnloadWait)) {
+    log_info("successfully unloaded '{}'", name);
+  } else {
+    log_info("model '{}' is unloaded; requests that it has accepted still run", name);
+  }
+  return {};
+}
+
+void Repository::poll() {
+  const auto found = scan_repositories(state_->folders);
+  if (!found) {
+    log_error("the model repositories cannot be looked at: {}", found.error().message);
+    return;
+  }
+  for (const FoundModel& model : found->models) {
+    const State::Turn turn(*state_, model.name);
+    if (auto loaded = state_->load(model.name, {}); !loaded)
+      log_verbose(1, "poll: {}", loaded.error().message);
+  }
+  const auto known = state_->snapshot();
+  for (const auto& [name, entry] : known->entries) {
+    if (std::ranges::count(found->models, name, &FoundModel::name) > 0) continue;
+    const State::Turn turn(*state_, name);
+    state_->remove(name);
+    const bool duplicate = std::ranges::count(found->duplicates, name) > 0;
+    state_->update([&](RepositorySnapshot& next) {
+      if (duplicate) next.entries[name] = {.reason = kDuplicate};
+      if (!duplicate) next.entries.erase(name);
     });
-  });
+  }
 }
 
 void Repository::stop() {

@@ -37,6 +37,14 @@ bool is_module_folder(std::string_view name) {
   return end != std::string_view::npos && end > 0 && name[end] == '_';
 }
 
+// One path element that is not hidden: a name from a request must not lead elsewhere.
+bool is_model_name(std::string_view name) {
+  return !name.empty() && !name.starts_with('.') && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
+}  // namespace
+
 Result<std::vector<int64_t>> find_versions(const std::string& model, const fs::path& folder) {
   constexpr std::array<std::string_view, 3> kOtherFolders = {"configs", "warmup", "initial_state"};
   NESO_TRY(const auto entries, list_folder(folder));
@@ -58,8 +66,6 @@ Result<std::vector<int64_t>> find_versions(const std::string& model, const fs::p
   std::ranges::sort(versions);
   return versions;
 }
-
-}  // namespace
 
 Result<FoundModels> scan_repositories(std::span<const fs::path> folders) {
   std::map<std::string, std::vector<fs::path>> by_name;
@@ -95,6 +101,21 @@ Result<FoundModels> scan_repositories(std::span<const fs::path> folders) {
     found.models.push_back({.name = name,
                             .folder = places.front(),
                             .versions = versions ? *std::move(versions) : std::vector<int64_t>()});
+  }
+  return found;
+}
+
+Result<std::optional<FoundModel>> find_model(std::span<const fs::path> folders,
+                                             const std::string& name) {
+  std::optional<FoundModel> found;
+  if (!is_model_name(name)) return found;
+  for (const fs::path& folder : folders) {
+    std::error_code error;
+    const fs::path place = folder / name;
+    if (!fs::is_directory(place, error)) continue;
+    if (found) return std::optional<FoundModel>();
+    NESO_TRY(auto versions, find_versions(name, place));
+    found = FoundModel{name, place, std::move(versions)};
   }
   return found;
 }

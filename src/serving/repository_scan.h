@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,14 @@ struct FoundModels {
 // Every folder in the repositories is a model, hidden ones excepted. An unreadable repository is an
 // error with its path. What looks like a version but is none is left out, with a line in the log.
 Result<FoundModels> scan_repositories(std::span<const std::filesystem::path> folders);
+
+// The numbers of a model's version folders, ascending.
+Result<std::vector<int64_t>> find_versions(const std::string& model,
+                                           const std::filesystem::path& folder);
+
+// The one model of that name; nullopt when no folder has it, or several have.
+Result<std::optional<FoundModel>> find_model(std::span<const std::filesystem::path> folders,
+                                             const std::string& name);
 
 // Those of `available` that the policy serves, ascending. A specific version that is not there is
 // logged.

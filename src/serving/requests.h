@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,6 +83,13 @@ struct ModelMetadata {
   std::string platform;
   std::vector<TensorMetadata> inputs;
   std::vector<TensorMetadata> outputs;
+};
+
+// What a client gives a model in place of its files.
+struct ModelOverrides {
+  std::optional<std::string> config_json;    // instead of config.pbtxt
+  std::map<std::string, std::string> files;  // by path below the model's folder; instead of all
+  bool empty() const { return !config_json && files.empty(); }
 };
 
 // One line of the repository index; a model that was never loaded has neither version nor state.

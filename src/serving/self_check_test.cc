@@ -33,7 +33,7 @@ class SelfCheck : public ::testing::Test {
     }
   }
 
-  Result<std::shared_ptr<Model>> load(Precision precision = Precision::Fp32, bool refuse = true) {
+  Result<std::unique_ptr<Model>> load(Precision precision = Precision::Fp32, bool refuse = true) {
     LoadOptions options;
     options.engine.precision = precision;
     options.refuse_reference_mismatch = refuse;

@@ -14,6 +14,8 @@
 namespace neso {
 namespace {
 
+constexpr size_t kControlThreads = 4;  // models that clients load at a time
+
 uint64_t memory_of(const std::vector<NamedTensor>& tensors) {
   uint64_t bytes = 0;
   for (const NamedTensor& tensor : tensors) bytes += tensor.tensor.bytes().size();
@@ -52,7 +54,8 @@ struct Service::State {
       ++state_.holds;
     }
     ~Hold() {
-      memory.set(0);  // before the service, and with it the budget, may go
+      model = nullptr;  // before the service, and with it repository and budget, may go
+      memory.set(0);
       MutexLock lock(state_.mutex);
       if (--state_.holds == 0) state_.idle.notify_all();
     }
@@ -60,6 +63,7 @@ struct Service::State {
     Hold& operator=(const Hold&) = delete;
 
     MemoryShare memory;
+    std::shared_ptr<Model> model;  // that answers; unloaded meanwhile, it lives on until then
 
    private:
     State& state_;
@@ -91,11 +95,12 @@ struct Service::State {
       done(not_ready("Server not ready"));
       return;
     }
-    const auto model = repository.lookup(request.model, request.version);
+    auto model = repository.lookup(request.model, request.version);
     if (!model) {
-      done(model.error());
+      done(std::move(model).error());
       return;
     }
+    hold->model = std::move(model).value();
     if (options.memory != nullptr) {
       const uint64_t bytes = memory_of(request);
       if (!hold->memory.resize(bytes)) {
@@ -104,7 +109,18 @@ struct Service::State {
       }
       request.memory = std::shared_ptr<MemoryShare>(hold, &hold->memory);
     }
-    (**model.*operation)(std::move(request), std::move(done));
+    (*hold->model.*operation)(std::move(request), std::move(done));
+  }
+
+  // On a thread that may wait.
+  void change(Completion<void> done, std::function<Result<>()> operation) {
+    const auto hold = std::make_shared<Hold>(*this);
+    const auto shared = std::make_shared<Completion<void>>(std::move(done));
+    if (draining) {
+      (*shared)(not_ready("Server not ready"));
+      return;
+    }
+    control->post([hold, shared, operation = std::move(operation)] { (*shared)(operation()); });
   }
 
   Repository& repository;
@@ -114,7 +130,8 @@ struct Service::State {
   Mutex mutex;
   std::condition_variable idle;
   size_t holds GUARDED_BY(mutex) = 0;
-  std::unique_ptr<ThreadPool> pool;  // constant after create; the last, so that it joins first
+  std::unique_ptr<ThreadPool> control;  // loads and unloads
+  std::unique_ptr<ThreadPool> pool;     // constant after create; the last, so that it joins first
 };
 
 Service::Service(Repository& repository, const ServiceOptions& options)
@@ -131,6 +148,7 @@ Result<std::unique_ptr<Service>> Service::create(Repository& repository,
   const size_t workers =
       options.workers != 0 ? options.workers : std::max(1U, std::thread::hardware_concurrency());
   NESO_TRY(service->state_->pool, ThreadPool::create(workers, "service"));
+  NESO_TRY(service->state_->control, ThreadPool::create(kControlThreads, "control"));
   return service;
 }
 
@@ -219,6 +237,18 @@ void Service::infer(InferRequest request, Completion<InferResponse> done) {
 
 void Service::embed(EmbedRequest request, Completion<EmbedResponse> done) {
   state_->serve(std::move(request), std::move(done), &Model::embed);
+}
+
+void Service::load_model(std::string name, ModelOverrides overrides, Completion<void> done) {
+  const auto shared = std::make_shared<const ModelOverrides>(std::move(overrides));
+  state_->change(std::move(done), [repository = &state_->repository, name = std::move(name),
+                                   shared] { return repository->load(name, *shared); });
+}
+
+void Service::unload_model(std::string name, Completion<void> done) {
+  state_->change(std::move(done), [repository = &state_->repository, name = std::move(name)] {
+    return repository->unload(name);
+  });
 }
 
 }  // namespace neso

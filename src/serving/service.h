@@ -56,6 +56,11 @@ class Service {
                                                   std::optional<int64_t> version) const;
   std::vector<IndexEntry> index(bool ready_only) const;
 
+  // Repository::load and unload, on threads of their own: loading takes its time. `done` fires
+  // there.
+  void load_model(std::string name, ModelOverrides overrides, Completion<void> done);
+  void unload_model(std::string name, Completion<void> done);
+
   // What a dialect must know to decode a request before it has read its tensors; errors as infer's
   // lookup.
   Result<> check_model(std::string_view model, std::optional<int64_t> version) const;

@@ -9,6 +9,7 @@
 
 #include "api/triton/describe.h"
 #include "api/triton/infer_request.h"
+#include "api/triton/repository_request.h"
 #include "api/triton/status.h"
 #include "base/error.h"
 #include "config/model_config.h"
@@ -114,6 +115,18 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     return json_response(index_json(service_.index(*ready_only)));
   }
 
+  void load(const HttpRequest& request, const PathParameters& path, Respond respond) const {
+    if (auto refusal = refuse_named_repository(path)) return respond(std::move(*refusal));
+    auto overrides = decode_load_request(request.body);
+    if (!overrides) return respond(error_response(overrides.error()));
+    service_.load_model(std::string(path["model"]), std::move(overrides).value(),
+                        when_changed(std::move(respond)));
+  }
+  void unload(const PathParameters& path, Respond respond) const {
+    if (auto refusal = refuse_named_repository(path)) return respond(std::move(*refusal));
+    service_.unload_model(std::string(path["model"]), when_changed(std::move(respond)));
+  }
+
   // An unknown model wins over whatever else is wrong with the request, as in Triton.
   void infer(HttpRequest request, const PathParameters& path, Respond respond) const {
     const auto target = target_of(path);
@@ -193,6 +206,19 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     return std::move(answer).value();
   }
 
+  static std::optional<HttpResponse> refuse_named_repository(const PathParameters& path) {
+    if (path["repository"].empty()) return std::nullopt;
+    return error_response(501, "'repository_name' specification is not supported", kJson);
+  }
+
+  // An empty 200, or why not.
+  static Completion<void> when_changed(Respond respond) {
+    const auto shared = std::make_shared<Respond>(std::move(respond));
+    return Completion<void>([shared](const Result<>& result) {
+      (*shared)(result ? json_response("") : error_response(result.error()));
+    });
+  }
+
   template <typename Describe>
   HttpResponse answer(const PathParameters& path, const Describe& describe) const {
     const auto target = target_of(path);
@@ -235,6 +261,15 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
           [api](const HttpRequest& request, const PathParameters&) { return api->index(request); });
   at_once("POST", "/v2/repository/{repository}/index",
           [api](const HttpRequest& request, const PathParameters&) { return api->index(request); });
+  for (const std::string repository : {"/v2/repository", "/v2/repository/{repository}"}) {
+    routes.push_back({"POST", repository + "/models/{model}/load",
+                      [api](const HttpRequest& request, const PathParameters& path,
+                            Respond respond) { api->load(request, path, std::move(respond)); }});
+    routes.push_back({"POST", repository + "/models/{model}/unload",
+                      [api](const HttpRequest&, const PathParameters& path, Respond respond) {
+                        api->unload(path, std::move(respond));
+                      }});
+  }
   for (const std::string model :
        {"/v2/models/{model}", "/v2/models/{model}/versions/{version:digits}"}) {
     at_once("GET", model, [api](const HttpRequest&, const PathParameters& path) {

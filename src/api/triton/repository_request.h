@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies of Triton's model repository extension, in JSON.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "serving/requests.h"
+
+namespace neso::triton {
+
+// POST .../load: {"parameters":{"config":"<config in JSON>","file:<path>":"<base64>"}}, or nothing.
+Result<ModelOverrides> decode_load_request(std::string_view body);
+
+// Of one of gRPC's or HTTP's load parameters: which file "file:1/model.onnx" gives.
+inline constexpr std::string_view kFileParameter = "file:";
+
+}  // namespace neso::triton
