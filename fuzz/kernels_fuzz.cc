@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "simd/cpu.h"
+#include "simd/amx_emulator.h"
 #include "simd/kernels.h"
 #include "simd/panels.h"
 #include "simd/test_operands.h"
@@ -269,7 +269,7 @@ void fuzz_rotate(Choices& choices, const KernelTable& kernels, const KernelTable
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::vector<Isa> isas = supported_isas();
+  static const std::vector<Isa> isas = isas_with_emulated_amx();
   Choices choices({data, size});
   const KernelTable& kernels = kernel_table(isas[choices.byte() % isas.size()]);
   const KernelTable& generic = kernel_table(Isa::Generic);

@@ -17,7 +17,7 @@ for object in "$@"; do
     exit 1
   fi
 done
-if [ "$seen" -ne 9 ]; then
-  echo "expected 9 object files of kernels, got $seen"
+if [ "$seen" -ne 10 ]; then
+  echo "expected 10 object files of kernels, got $seen"
   exit 1
 fi

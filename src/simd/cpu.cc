@@ -9,6 +9,10 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "simd/amx_support.h"
+#include "simd/kernels.h"
+#include "simd/product_proof.h"
 
 namespace neso {
 
@@ -24,6 +28,8 @@ std::string_view to_string(Isa isa) {
       return "avx512_vnni";
     case Isa::Avx512Bf16:
       return "avx512_bf16";
+    case Isa::Avx512Amx:
+      return "avx512_amx";
     case Isa::Neon:
       return "neon";
     case Isa::NeonDotprod:
@@ -50,6 +56,7 @@ std::vector<Isa> supported_isas() {
   if (avx512) isas.push_back(Isa::Avx512);
   if (vnni) isas.push_back(Isa::Avx512Vnni);
   if (bf16) isas.push_back(Isa::Avx512Bf16);
+  if (bf16 && amx_support()) isas.push_back(Isa::Avx512Amx);
 #elif defined(__aarch64__)
   const unsigned long first = getauxval(AT_HWCAP);
   const unsigned long second = getauxval(AT_HWCAP2);
@@ -65,13 +72,40 @@ std::vector<Isa> supported_isas() {
   return isas;
 }
 
+namespace {
+
+// Why avx512_amx may not be chosen, if so. It has never run on a CPU before a user's, so it has to
+// show there, once, that it multiplies as avx512_bf16 does.
+const Result<>& amx_usable() {
+  static const Result<> usable = [] {
+    if (!amx_support()) return amx_support();
+    auto proven = prove_products(kernel_table(Isa::Avx512Amx), kernel_table(Isa::Avx512Bf16));
+    if (!proven) {
+      log_warning("avx512_amx fails its proof on this CPU and is not used: {}; please report this",
+                  proven.error().message);
+    }
+    return proven;
+  }();
+  return usable;
+}
+
+}  // namespace
+
 Result<Isa> choose_isa(std::string_view name) {
-  const std::vector<Isa> isas = supported_isas();
+  return choose_isa(name, supported_isas(), amx_usable());
+}
+
+Result<Isa> choose_isa(std::string_view name, std::vector<Isa> isas, const Result<>& amx_usable) {
+  if (!amx_usable) std::erase(isas, Isa::Avx512Amx);
   if (name.empty()) return isas.back();
   std::string list;
   for (const Isa isa : isas) {
     if (name == to_string(isa)) return isa;
     list += (list.empty() ? "" : ", ") + std::string(to_string(isa));
+  }
+  if (!amx_usable && name == to_string(Isa::Avx512Amx)) {
+    return invalid_argument("avx512_amx cannot be used here: {}; choose from {}",
+                            amx_usable.error().message, list);
   }
   return invalid_argument("this machine has no instruction set '{}'; choose from {}", name, list);
 }

@@ -12,6 +12,7 @@ enum class Isa {
   Avx512,
   Avx512Vnni,
   Avx512Bf16,
+  Avx512Amx,
   Neon,
   NeonDotprod,
   NeonI8mm,

@@ -16,6 +16,7 @@ extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Bf16Kernels;
+extern const KernelTable kAvx512AmxKernels;
 extern const KernelTable kNeonKernels;
 extern const KernelTable kNeonDotprodKernels;
 extern const KernelTable kNeonI8mmKernels;

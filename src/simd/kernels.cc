@@ -16,6 +16,8 @@ const KernelTable& kernel_table(Isa isa) {
       return kAvx512VnniKernels;
     case Isa::Avx512Bf16:
       return kAvx512Bf16Kernels;
+    case Isa::Avx512Amx:
+      return kAvx512AmxKernels;
 #elif defined(__aarch64__)
     case Isa::Neon:
       return kNeonKernels;

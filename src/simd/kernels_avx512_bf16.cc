@@ -11,19 +11,7 @@ namespace {
 
 #include "simd/vectors_avx512.inc"
 
-constexpr bool kMultipliesBf16 = true;
-
-// Rounded to nearest, ties to even; NaN stays NaN, denormals become zero.
-inline void store_bf16(Bf16* p, Vec v) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(v)));
-}
-
-// sum + the products of the pairs. The CPU flushes denormals and rounds to nearest here whatever
-// the thread's setting.
-inline Vec dot_bf16(Vec sum, VecInt a, VecInt b) {
-  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
-}
+#include "simd/bf16_avx512.inc"
 
 #include "simd/dot_vnni.inc"
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <tuple>
 
+#include "simd/amx_emulator.h"
 #include "simd/cpu.h"
 #include "simd/kernels.h"
 #include "simd/panels.h"
@@ -57,6 +58,25 @@ TEST_P(Products, AddTheResidualAfterEpilogueAndRowFactor) {
                              static_cast<double>(test.residual[r * padded(70) + c]);
         ASSERT_NEAR(test.out[r * padded(70) + c], truth, test.tolerance(sum));
       }
+    }
+  }
+}
+
+// Tiles of rows may overlap; each row is finished once all the same.
+TEST_P(Products, MayAddWhatStandsInTheOutput) {
+  for (const size_t rows : {1, 15, 17, 32, 33, 35, 49}) {
+    TestProduct test(kernels(), format(), rows, 70, 100);
+    Product product = test.product();
+    product.residual = test.residual.data();
+    kernels().product(product);
+    const Floats apart = test.out;
+    test.out = test.residual;
+    product.residual = test.out.data();
+    kernels().product(product);
+    for (size_t r = 0; r < rows; ++r) {
+      const size_t at = r * padded(100);
+      ASSERT_EQ(std::memcmp(&test.out[at], &apart[at], 100 * sizeof(float)), 0)
+          << "row " << r << " of " << rows;
     }
   }
 }
@@ -158,7 +178,7 @@ TEST_P(Products, ColumnsHaveTheSameBitsWhenComputedByPanels) {
 
 // Sums of bytes are integers: every instruction set has the same, and only the end may round.
 TEST(Int8Products, AreExactOnTheLargestBytes) {
-  for (const Isa isa : supported_isas()) {
+  for (const Isa isa : isas_with_emulated_amx()) {
     const KernelTable& kernels = kernel_table(isa);
     constexpr size_t kK = 1024;
     const std::vector<uint8_t> a(kK, 255);
@@ -190,7 +210,7 @@ std::string name_of(const testing::TestParamInfo<std::tuple<Isa, Format>>& info)
 }
 
 INSTANTIATE_TEST_SUITE_P(Isas, Products,
-                         testing::Combine(testing::ValuesIn(supported_isas()),
+                         testing::Combine(testing::ValuesIn(isas_with_emulated_amx()),
                                           testing::Values(Format::F32, Format::Bf16, Format::Int8)),
                          name_of);
 
