@@ -38,8 +38,8 @@ OptionTable option_table(DoctorCommand& command) {
                     {{"json", flag_value(command.json), "Print one JSON object."},
                      {"isa", text_value(command.exam.engine.isa),
                       "Instruction set of our engine: generic; avx2, avx512, avx512_vnni, "
-                      "avx512_bf16; neon, neon_dotprod, neon_i8mm, neon_bf16. Unset: the best "
-                      "that this machine has."},
+                      "avx512_bf16, avx512_amx; neon, neon_dotprod, neon_i8mm, neon_bf16. "
+                      "Unset: the best that this machine has."},
                      {"seconds", float_value(command.exam.seconds, 0.01, 3600),
                       "Least time of measuring, for each precision and length of text."},
                      {"onnxruntime-library", path_value(command.exam.engine.onnx_runtime_library),

@@ -237,8 +237,9 @@ OptionSection neso_section(ServerOptions& o) {
         "'precision': fp32, bf16 or int8. int8 is two to three times as fast as fp32, with "
         "vectors at a cosine of 0.998 to fp32's."},
        {"isa", text_value(o.isa),
-        "Instruction set of neso's own engine: generic; avx2, avx512, avx512_vnni, avx512_bf16; "
-        "neon, neon_dotprod, neon_i8mm, neon_bf16. The best that this CPU has when not given."},
+        "Instruction set of neso's own engine: generic; avx2, avx512, avx512_vnni, avx512_bf16, "
+        "avx512_amx; neon, neon_dotprod, neon_i8mm, neon_bf16. The best that this CPU has when not "
+        "given."},
        {"memory-budget-mb", integer_value(o.memory_budget_mb, 0, kMaxMemoryMb),
         "Memory in MiB that models and the requests in flight may hold together: a model that "
         "does not fit is not loaded, a request that does not fit is answered with 503. 0 is 80 "

@@ -19,6 +19,7 @@
 #include "engine/cpu/encoder_pass.h"
 #include "engine/cpu/test_bert.h"
 #include "engine/pooling.h"
+#include "simd/amx_emulator.h"
 #include "simd/cpu.h"
 
 namespace neso {
@@ -115,42 +116,56 @@ class CpuEngineOn : public testing::TestWithParam<std::tuple<Isa, Precision>> {
   }
 };
 
-TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
+// Encodes sequences alone and in `rounds` random batches, on one to three threads.
+void expect_bits_of_the_sequence_alone(const std::shared_ptr<const CpuWeights>& weights,
+                                       int rounds) {
   constexpr size_t kLengths[] = {1,  2,  5,  6,  7,  8,  11, 12, 13,  15,  16,  17,  23,
                                  24, 25, 47, 48, 49, 63, 64, 65, 127, 128, 129, 200, 300};
+  const Architecture& architecture = weights->architecture;
+  std::vector<std::unique_ptr<Engine>> engines;
+  for (const size_t threads : {1, 2, 3}) engines.push_back(engine_for(weights, threads));
+  const size_t width = kPooling.width(architecture.hidden);
+
+  std::map<size_t, Floats> alone;  // by length, which is also the sequence's number
+  for (const size_t length : kLengths) {
+    TokenBatch batch;
+    append_sequence(batch, static_cast<uint32_t>(length), length);
+    alone[length] = encode(*engines[0], batch);
+  }
+  std::mt19937 generator(11);
+  for (int round = 0; round < rounds; ++round) {
+    TokenBatch batch;
+    std::vector<size_t> lengths(1 + generator() % (round % 4 == 0 ? 40 : 6));
+    for (size_t& length : lengths) {
+      length =
+          kLengths[generator() % (round % 3 == 0 ? std::size(kLengths) : std::size(kLengths) / 2)];
+      append_sequence(batch, static_cast<uint32_t>(length), length);
+    }
+    Engine& engine = *engines[generator() % engines.size()];
+    const Floats out = encode(engine, batch);
+    for (size_t i = 0; i < lengths.size(); ++i) {
+      ASSERT_TRUE(same_bits(std::span(out).subspan(i * width, width), alone[lengths[i]]))
+          << architecture.family << ", hidden " << architecture.hidden << ", round " << round
+          << ", sequence " << i << " of " << lengths.size() << " with " << lengths[i] << " tokens";
+    }
+  }
+}
+
+TEST_P(CpuEngineOn, BitsDependOnTheSequenceAlone) {
+  // Over the four, a thousand batches in each precision where it matters most.
+  const int rounds = std::get<0>(GetParam()) == supported_isas().back() ? 250 : 30;
   for (const Architecture& architecture :
        {small_bert(), wide_bert(), small_nomic(), wide_nomic()}) {
-    const auto weights = this->weights(architecture);
-    std::vector<std::unique_ptr<Engine>> engines;
-    for (const size_t threads : {1, 2, 3}) engines.push_back(engine_for(weights, threads));
-    const size_t width = kPooling.width(architecture.hidden);
+    expect_bits_of_the_sequence_alone(weights(architecture), rounds);
+  }
+}
 
-    std::map<size_t, Floats> alone;  // by length, which is also the sequence's number
-    for (const size_t length : kLengths) {
-      TokenBatch batch;
-      append_sequence(batch, static_cast<uint32_t>(length), length);
-      alone[length] = encode(*engines[0], batch);
-    }
-    std::mt19937 generator(11);
-    // Over the four, a thousand batches in each precision where it matters most.
-    const int rounds = std::get<0>(GetParam()) == supported_isas().back() ? 250 : 30;
-    for (int round = 0; round < rounds; ++round) {
-      TokenBatch batch;
-      std::vector<size_t> lengths(1 + generator() % (round % 4 == 0 ? 40 : 6));
-      for (size_t& length : lengths) {
-        length = kLengths[generator() %
-                          (round % 3 == 0 ? std::size(kLengths) : std::size(kLengths) / 2)];
-        append_sequence(batch, static_cast<uint32_t>(length), length);
-      }
-      Engine& engine = *engines[generator() % engines.size()];
-      const Floats out = encode(engine, batch);
-      for (size_t i = 0; i < lengths.size(); ++i) {
-        ASSERT_TRUE(same_bits(std::span(out).subspan(i * width, width), alone[lengths[i]]))
-            << architecture.family << ", hidden " << architecture.hidden << ", round " << round
-            << ", sequence " << i << " of " << lengths.size() << " with " << lengths[i]
-            << " tokens";
-      }
-    }
+// Where there is no AMX it takes a signal for a few instructions: a few batches must do.
+TEST(CpuEngineOnEmulatedAmx, BitsDependOnTheSequenceAlone) {
+  if (isas_with_emulated_amx().back() != Isa::Avx512Amx)
+    GTEST_SKIP() << "needs a CPU with AVX512_BF16";
+  for (const Precision precision : {Precision::Bf16, Precision::Int8}) {
+    expect_bits_of_the_sequence_alone(weights_for(small_nomic(), Isa::Avx512Amx, precision), 8);
   }
 }
 
