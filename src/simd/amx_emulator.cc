@@ -180,6 +180,10 @@ greg_t& general_register(Registers registers, unsigned number) {
   return registers[kPlaces[number]];
 }
 
+uint8_t* memory_at(greg_t address) {
+  return std::bit_cast<uint8_t*>(address);
+}
+
 template <class Integer>
 greg_t read(const uint8_t* at) {
   Integer value;
@@ -265,9 +269,9 @@ bool execute(const Instruction& instruction, Registers registers) {
   const auto memory = [&] { return instruction.memory(registers); };
   const auto address = [&] {
     const Instruction::Memory at = memory();
-    return reinterpret_cast<uint8_t*>(at.base + at.index);
+    return memory_at(at.base + at.index);
   };
-  const auto rows = [&] { return reinterpret_cast<uint8_t*>(memory().base); };
+  const auto rows = [&] { return memory_at(memory().base); };
   const char* refusal = nullptr;
   if (instruction.has_memory()) {
     const bool by_rows = (instruction.code() & 0xFFU) == 0x4B;
@@ -321,7 +325,7 @@ void on_illegal_instruction(int, siginfo_t*, void* context) {
   bool known = false;
   // Those that follow at once spare a signal each.
   for (;;) {
-    const auto instruction = Instruction::at(reinterpret_cast<const uint8_t*>(registers[REG_RIP]));
+    const auto instruction = Instruction::at(memory_at(registers[REG_RIP]));
     if (!instruction || !execute(*instruction, registers)) break;
     registers[REG_RIP] += static_cast<greg_t>(instruction->size());
     known = true;

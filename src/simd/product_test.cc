@@ -176,6 +176,14 @@ TEST_P(Products, ColumnsHaveTheSameBitsWhenComputedByPanels) {
   EXPECT_EQ(std::memcmp(parts.data(), test.out.data(), parts.size() * sizeof(float)), 0);
 }
 
+TEST_P(Products, PeakCountsItsMultiplyAdds) {
+  const std::vector<int32_t> seed(32, 0x01010101);
+  Floats sink(kRowPadding, NAN);
+  const size_t some = kernels().multiply_peak(format(), 3, seed.data(), sink.data());
+  EXPECT_GT(some, 0U);
+  EXPECT_EQ(kernels().multiply_peak(format(), 6, seed.data(), sink.data()), 2 * some);
+}
+
 // Sums of bytes are integers: every instruction set has the same, and only the end may round.
 TEST(Int8Products, AreExactOnTheLargestBytes) {
   for (const Isa isa : isas_with_emulated_amx()) {
