@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -178,23 +179,26 @@ TEST_F(AmxEmulator, RunsInstructionsOfTheProgram) {
   EXPECT_EQ(out, (Units{10 + 2 * 26, n(-10 + 8), 42 + 2 * 58, n(-42 + 16)}));
 }
 
-TEST_F(AmxEmulator, TilesAreEachThreadsOwn) {
+void through_a_tile(const uint32_t& in, uint32_t& out, const std::function<void()>& between) {
   static const Config config = Config().tile(0, 1, 4);
-  const uint32_t mine = 1;
-  uint32_t kept = 0;
-  const auto with_tile = [&](uint32_t value, auto between) {
-    __asm__ volatile("ldtilecfg %0\n\ttileloadd (%1,%2,1), %%tmm0"
-                     :
-                     : "m"(config), "r"(&value), "r"(size_t{4})
-                     : "memory");
-    between();
-    __asm__ volatile("tilestored %%tmm0, (%0,%1,1)\n\ttilerelease"
-                     :
-                     : "r"(&kept), "r"(size_t{4})
-                     : "memory");
-  };
-  with_tile(mine, [&] { std::thread([&] { with_tile(2, [] {}); }).join(); });
-  EXPECT_EQ(kept, mine);
+  const size_t distance = 4;
+  __asm__ volatile("ldtilecfg %0\n\ttileloadd (%1,%2,1), %%tmm0"
+                   :
+                   : "m"(config), "r"(&in), "r"(distance)
+                   : "memory");
+  between();
+  __asm__ volatile("tilestored %%tmm0, (%0,%1,1)\n\ttilerelease"
+                   :
+                   : "r"(&out), "r"(distance)
+                   : "memory");
+}
+
+TEST_F(AmxEmulator, TilesAreEachThreadsOwn) {
+  uint32_t mine = 0;
+  uint32_t others = 0;
+  through_a_tile(1, mine, [&] { std::thread([&] { through_a_tile(2, others, [] {}); }).join(); });
+  EXPECT_EQ(mine, 1U);
+  EXPECT_EQ(others, 2U);
 }
 
 }  // namespace
