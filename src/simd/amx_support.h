@@ -6,8 +6,8 @@
 
 namespace neso {
 
-// Asks the CPU, then the system, whose leave it gets for all threads, those that run already too.
-// Once; the error says what is missing.
+// Asks the CPU, then the system, for the whole process: threads that run already included. Once;
+// the error says what is missing.
 const Result<>& amx_support();
 
 }  // namespace neso
