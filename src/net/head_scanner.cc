@@ -16,16 +16,16 @@ constexpr size_t kMaxMethodBytes = 32;
 
 Scan HeadScanner::scan(std::string_view bytes) {
   while (position_ < bytes.size() && state_ != State::Done && !refusal_) step(bytes[position_]);
-  if (!refusal_ && position_ > limits_.max_header_bytes) {
-    refuse(431, fmt::format("The request head exceeds the limit of {} bytes.",
-                            limits_.max_header_bytes));
-  }
   if (refusal_) return Scan::Refused;
   return state_ == State::Done ? Scan::Complete : Scan::NeedMore;
 }
 
 void HeadScanner::step(char c) {
-  ++position_;
+  // Before what the byte says: a refusal must not depend on how many bytes came at once.
+  if (++position_ > limits_.max_header_bytes) {
+    return refuse(431, fmt::format("The request head exceeds the limit of {} bytes.",
+                                   limits_.max_header_bytes));
+  }
   switch (state_) {
     case State::Method:
       return method(c);

@@ -306,6 +306,14 @@ TEST(RequestParser, TakesWhatIsJustWithinTheLimits) {
             413);
 }
 
+TEST(RequestParser, ALimitIsPassedBeforeWhatIsWrongBehindItHoweverTheBytesCome) {
+  RequestLimits limits;
+  limits.head.max_header_bytes = 100;
+  const std::string bytes = "GET / HTTP/1.1\r\nX: " + std::string(100, 'x') + "\n\r\n";
+  for (const size_t piece : {size_t{1}, size_t{7}, kWhole})
+    EXPECT_EQ(parse(bytes, piece, limits).refusal.status, 431) << piece;
+}
+
 TEST(RequestParser, SaysHowToRaiseTheBodyLimit) {
   RequestLimits limits;
   limits.max_body_bytes = 10;
