@@ -47,6 +47,14 @@ InstanceGroup to_group(const inference::ModelInstanceGroup& proto) {
           .gpus = {proto.gpus().begin(), proto.gpus().end()}};
 }
 
+EnsembleStep to_step(const inference::ModelEnsembling::Step& proto) {
+  EnsembleStep step{.model = proto.model_name(),
+                    .input_map = {proto.input_map().begin(), proto.input_map().end()},
+                    .output_map = {proto.output_map().begin(), proto.output_map().end()}};
+  if (proto.model_version() > 0) step.version = proto.model_version();
+  return step;
+}
+
 VersionPolicy to_version_policy(const inference::ModelConfig& proto) {
   if (!proto.has_version_policy()) return {};
   const inference::ModelVersionPolicy& policy = proto.version_policy();
@@ -91,6 +99,8 @@ ModelConfig to_model_config(inference::ModelConfig proto) {
                                .max_queue_delay_us = batching.max_queue_delay_microseconds(),
                                .preserve_ordering = batching.preserve_ordering()};
   }
+  for (const auto& step : proto.ensemble_scheduling().step())
+    config.ensemble_steps.push_back(to_step(step));
   config.version_policy = to_version_policy(proto);
   config.graph_optimization_level = proto.optimization().graph().level();
   for (const auto& [key, value] : proto.parameters())

@@ -51,6 +51,14 @@ struct VersionPolicy {
   std::vector<int64_t> specific;
 };
 
+// One step of an ensemble: a model, and which of the ensemble's tensors are its inputs and outputs.
+struct EnsembleStep {
+  std::string model;
+  std::optional<int64_t> version;                 // empty: the latest, at each request
+  std::map<std::string, std::string> input_map;   // the model's name -> the ensemble's
+  std::map<std::string, std::string> output_map;  // the same
+};
+
 struct ModelConfig {
   std::string name;
   std::string platform;  // "onnxruntime_onnx", "neso", ...
@@ -61,6 +69,7 @@ struct ModelConfig {
   std::vector<ModelTensor> outputs;
   std::vector<InstanceGroup> instance_groups;
   std::optional<DynamicBatching> dynamic_batching;
+  std::vector<EnsembleStep> ensemble_steps;  // empty: no ensemble
   VersionPolicy version_policy;
   int graph_optimization_level = 0;  // of ONNX Runtime: -1 basic, 0 all, 1 extended, 2 none
   std::map<std::string, std::string> parameters;  // key -> string_value

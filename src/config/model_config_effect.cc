@@ -22,6 +22,10 @@ constexpr std::string_view kHonoured[] = {
     "default_model_filename",
     "dynamic_batching.max_queue_delay_microseconds",
     "dynamic_batching.preferred_batch_size",
+    "ensemble_scheduling.step.input_map",
+    "ensemble_scheduling.step.model_name",
+    "ensemble_scheduling.step.model_version",
+    "ensemble_scheduling.step.output_map",
     "input.allow_ragged_batch",
     "input.data_type",
     "input.dims",
@@ -50,6 +54,8 @@ constexpr std::string_view kHonoured[] = {
 // fields are unset.
 constexpr std::string_view kOpened[] = {
     "dynamic_batching",
+    "ensemble_scheduling",
+    "ensemble_scheduling.step",
     "input",
     "instance_group",
     "model_transaction_policy",

@@ -47,9 +47,6 @@ Result<EngineChoice> choose_as_told(const ModelConfig& config, const EngineCandi
 
 Result<EngineChoice> choose_engine(const ModelConfig& config, const EngineCandidates& candidates) {
   const std::string backend = named_backend(config);
-  if (backend == "ensemble") {
-    return unsupported("model '{}' is an ensemble, which this server does not run", config.name);
-  }
   if (!backend.empty() && backend != "onnxruntime" && backend != "neso") {
     return invalid_argument(
         "unable to find backend library for backend '{}', try specifying runtime on the model "

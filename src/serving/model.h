@@ -16,6 +16,7 @@
 #include "config/model_config.h"
 #include "engine/engine.h"
 #include "serving/classification.h"
+#include "serving/ensemble.h"
 #include "serving/infer_plan.h"
 #include "serving/requests.h"
 #include "serving/scheduler.h"
@@ -30,11 +31,11 @@ struct ModelParts {
   ModelConfig config;  // completed
   Labels labels = {};
   EngineInfo engine;
-  std::variant<TensorModel, EncoderModel> kind;
+  std::variant<TensorModel, EncoderModel, EnsembleModel> kind;
   std::optional<ReferenceAgreement> references = {};
   std::shared_ptr<StatisticsRecorder> recorder;
-  MemoryShare memory;  // held while the version lives
-  std::unique_ptr<Scheduler> scheduler;
+  MemoryShare memory;                    // held while the version lives
+  std::unique_ptr<Scheduler> scheduler;  // null: an ensemble
 };
 
 // Every method from any thread; the last reference goes away on a thread that is no engine's.
@@ -66,11 +67,14 @@ class Model {
   void embed(EmbedRequest request, Completion<EmbedResponse> done);
 
   // Finishes what was accepted, refuses the rest.
-  void stop() { parts_.scheduler->stop(); }
+  void stop() {
+    if (parts_.scheduler) parts_.scheduler->stop();
+  }
 
  private:
   struct PendingInfer;
   struct PendingEmbed;
+  void infer(const EnsembleModel& ensemble, InferRequest request, Completion<InferResponse> done);
   const EncoderModel* encoder() const { return std::get_if<EncoderModel>(&parts_.kind); }
   Result<> classify_outputs(std::span<const InferRequest::Classification> wanted,
                             std::vector<NamedTensor>& outputs) const;

@@ -30,17 +30,19 @@ struct Model::PendingInfer {
 };
 
 void Model::infer(InferRequest request, Completion<InferResponse> done) {
-  const auto scope = std::make_shared<RequestScope>(parts_.recorder);
-  const RequestLife life{.gone = request.gone,
-                         .deadline_ns = deadline(request, parts_.recorder->clock()),
-                         .memory = request.memory,
-                         .clock = &parts_.recorder->clock()};
   if (request.raw) {
     if (auto described = describe_raw_input(parts_.config, request); !described) {
       done(std::move(described).error());
       return;
     }
   }
+  if (const auto* ensemble = std::get_if<EnsembleModel>(&parts_.kind))
+    return infer(*ensemble, std::move(request), std::move(done));
+  const auto scope = std::make_shared<RequestScope>(parts_.recorder);
+  const RequestLife life{.gone = request.gone,
+                         .deadline_ns = deadline(request, parts_.recorder->clock()),
+                         .memory = request.memory,
+                         .clock = &parts_.recorder->clock()};
   const EncoderModel* text_model = encoder();
   auto plan = text_model != nullptr ? plan_encoder(*text_model, request, life)
                                     : plan_tensors(std::get<TensorModel>(parts_.kind), request);
@@ -73,6 +75,25 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
                     .done = std::move(completions[i])});
   }
   parts_.scheduler->submit(std::move(jobs));
+}
+
+void Model::infer(const EnsembleModel& ensemble, InferRequest request,
+                  Completion<InferResponse> done) {
+  const auto caller = std::make_shared<Completion<InferResponse>>(std::move(done));
+  const auto wanted = std::make_shared<const std::vector<InferRequest::Classification>>(
+      std::move(request.classifications));
+  run_ensemble(ensemble, std::move(request), parts_.recorder,
+               Completion<InferResponse>([this, caller, wanted](Result<InferResponse> result) {
+                 if (!result) return (*caller)(std::move(result));
+                 result->version = parts_.version;
+                 // Triton's ensembles always say so, also without a sequence.
+                 result->parameters = {{"sequence_id", int64_t{0}},
+                                       {"sequence_start", false},
+                                       {"sequence_end", false}};
+                 if (auto classified = classify_outputs(*wanted, result->outputs); !classified)
+                   return (*caller)(std::move(classified).error());
+                 (*caller)(std::move(result));
+               }));
 }
 
 Result<> Model::classify_outputs(std::span<const InferRequest::Classification> wanted,

@@ -76,7 +76,8 @@ class ModelTest : public ::testing::Test {
     start(std::make_unique<TestEngine>(script_), make_tensor_model(config_), {});
   }
 
-  void start(std::unique_ptr<Engine> engine, std::variant<TensorModel, EncoderModel> kind,
+  void start(std::unique_ptr<Engine> engine,
+             std::variant<TensorModel, EncoderModel, EnsembleModel> kind,
              const SchedulerOptions& options) {
     ModelParts parts;
     parts.name = "m";

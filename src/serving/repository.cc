@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/thread_annotations.h"
+#include "base/thread_pool.h"
 #include "serving/files_fingerprint.h"
 #include "serving/model_reaper.h"
 #include "serving/repository_scan.h"
@@ -21,6 +22,9 @@ namespace fs = std::filesystem;
 
 // How long an unload waits for what the model was asked before.
 constexpr std::chrono::seconds kUnloadWait{5};
+
+// They start steps; what a step computes runs on its model's threads.
+constexpr size_t kStepThreads = 2;
 
 // "models/" is "models"; sorted, as Triton's set.
 std::vector<fs::path> plain_folders(std::vector<fs::path> folders) {
@@ -51,7 +55,18 @@ bool serves(const ModelEntry& entry) {
 
 struct Repository::State {
   State(const RepositoryOptions& with, MetricRegistry& metrics, const Clock& clock)
-      : options(with), folders(plain_folders(with.folders)), loader(options, metrics, clock) {}
+      : options(with),
+        folders(plain_folders(with.folders)),
+        loader(options, ensemble_context(), metrics, clock) {}
+
+  EnsembleContext ensemble_context() {
+    return {.find =
+                [this](const std::string& name, std::optional<int64_t> version) {
+                  return snapshot()->lookup(name, version);
+                },
+            .post = [this](std::function<void()> step) { steps->post(std::move(step)); },
+            .memory = options.memory};
+  }
 
   // While it lives no other thread loads or unloads that model.
   class Turn {
@@ -87,6 +102,7 @@ struct Repository::State {
     MutexLock lock(mutex);
     auto next = std::make_shared<RepositorySnapshot>(*current);
     change(*next);
+    next->settle_ensembles();
     old = std::exchange(current, std::move(next));
   }
 
@@ -95,6 +111,10 @@ struct Repository::State {
   Result<FoundModel> find(const std::string& name) const;
   // Of a turn's holder.
   Result<> load(const std::string& name, const ModelOverrides& overrides);
+  void publish(std::unique_ptr<Model> model, VersionEntry& version) const;
+  void load_parts(const std::string& name, const ModelOverrides& overrides);
+  std::vector<std::string> idle_parts(const std::string& name) const;
+  std::string why_it_does_not_serve(const std::string& name) const;
   bool is_current(const std::string& name, const std::string& fingerprint) const;
   void announce_loading(const ModelToLoad& model);
   Result<> finish(const std::string& name, LoadedVersions loaded, ModelEntry entry);
@@ -103,7 +123,8 @@ struct Repository::State {
   const RepositoryOptions options;
   const std::vector<fs::path> folders;
   const VersionLoader loader;
-  std::unique_ptr<ModelReaper> reaper;  // set once, by open()
+  std::unique_ptr<ThreadPool> steps;  // of ensembles; set once, by open(), as is
+  std::unique_ptr<ModelReaper> reaper;
   mutable Mutex mutex;
   std::condition_variable turn_ends;
   std::set<std::string> busy GUARDED_BY(mutex);  // models that someone loads or unloads
@@ -166,10 +187,11 @@ Result<> Repository::State::start() {
     for (auto& [number, version] : versions) {
       VersionEntry& published = entry.versions[number];
       published.reason = std::move(version.reason);
-      if (version.model) published.model = reaper->share(std::move(version.model));
+      if (version.model) publish(std::move(version.model), published);
     }
-    entry.spoils_readiness = !serves(entry);
   }
+  snapshot.settle_ensembles();
+  for (auto& [name, entry] : snapshot.entries) entry.spoils_readiness = !serves(entry);
   update([&](RepositorySnapshot& published) { published = std::move(snapshot); });
   return {};
 }
@@ -241,7 +263,7 @@ Result<> Repository::State::finish(const std::string& name, LoadedVersions loade
   for (auto& [number, version] : loaded) {
     VersionEntry& published = fresh[number];
     if (version.model) {
-      published.model = reaper->share(std::move(version.model));
+      publish(std::move(version.model), published);
     } else {
       published.reason = version.reason;
       failures += fmt::format("version {} is at UNAVAILABLE state: {};", number, version.reason);
@@ -252,15 +274,89 @@ Result<> Repository::State::finish(const std::string& name, LoadedVersions loade
     ModelEntry& known = next.entries[name];
     for (auto& [number, version] : known.versions) {
       const auto newer = fresh.find(number);
-      const bool keep = loaded.empty() || (newer != fresh.end() && newer->second.model == nullptr);
-      if (keep && version.model) fresh[number] = {.model = version.model};
+      const bool failed = newer != fresh.end() && !newer->second.model && !newer->second.ensemble;
+      if ((loaded.empty() || failed) && (version.model || version.ensemble))
+        fresh[number] = {.model = version.model, .ensemble = version.ensemble};
     }
     entry.versions = std::move(fresh);
     entry.spoils_readiness = known.spoils_readiness && !serves(entry);
     known = std::move(entry);
   });
+  if (failures.empty()) failures = why_it_does_not_serve(name);
   if (failures.empty()) return {};
   return invalid_argument("load failed for model '{}': {}\n", name, failures);
+}
+
+// Of an ensemble that is loaded, but whose parts do not fit.
+std::string Repository::State::why_it_does_not_serve(const std::string& name) const {
+  const auto known = snapshot();
+  for (const auto& [number, version] : known->entries.find(name)->second.versions) {
+    if (!version.ensemble || version.model) continue;
+    const auto checked =
+        check_ensemble_parts(version.ensemble->config(),
+                             {.find = [&](const std::string& part, std::optional<int64_t> wanted) {
+                               return known->lookup(part, wanted);
+                             }});
+    if (!checked) return checked.error().message;
+  }
+  return {};
+}
+
+void Repository::State::publish(std::unique_ptr<Model> model, VersionEntry& version) const {
+  auto shared = reaper->share(std::move(model));
+  const bool is_ensemble = !shared->config().ensemble_steps.empty();
+  (is_ensemble ? version.ensemble : version.model) = std::move(shared);
+}
+
+// Before an ensemble its parts, which nobody may have asked for. No turn is held meanwhile, or two
+// ensembles that are each other's parts would wait for ever.
+void Repository::State::load_parts(const std::string& name, const ModelOverrides& overrides) {
+  std::vector<std::string> names = {name};  // grows by the parts of each
+  for (size_t i = 0; i < names.size(); ++i) {
+    // What cannot be found is told when it is missed.
+    const auto found = find(names[i]);
+    const auto config_json = i == 0 ? overrides.config_json : std::nullopt;
+    if (!found && !config_json) continue;
+    const auto steps = loader.steps(found ? *found : FoundModel{.name = names[i]}, config_json);
+    for (const EnsembleStep& step : steps) {
+      if (std::ranges::count(names, step.model) == 0) names.push_back(step.model);
+    }
+  }
+  for (size_t i = names.size(); i-- > 1;) {
+    const Turn turn(*this, names[i]);
+    if (snapshot()->lookup(names[i], {})) continue;
+    if (auto loaded = load(names[i], {}); !loaded) {
+      log_verbose(1, "a part of ensemble '{}': {}", name, loaded.error().message);
+      continue;
+    }
+    update([&](RepositorySnapshot& next) { next.entries[names[i]].loaded_as_part = true; });
+  }
+}
+
+// The parts of an ensemble that were loaded for ensembles only and that no other one has.
+std::vector<std::string> Repository::State::idle_parts(const std::string& name) const {
+  const auto known = snapshot();
+  const auto steps_of = [](const ModelEntry& entry) {
+    std::vector<std::string> parts;
+    for (const auto& [number, version] : entry.versions) {
+      if (!version.ensemble) continue;
+      for (const EnsembleStep& step : version.ensemble->config().ensemble_steps)
+        parts.push_back(step.model);
+    }
+    return parts;
+  };
+  const auto entry = known->entries.find(name);
+  std::vector<std::string> idle;
+  if (entry == known->entries.end()) return idle;
+  for (const std::string& part : steps_of(entry->second)) {
+    const auto found = known->entries.find(part);
+    if (found == known->entries.end() || !found->second.loaded_as_part) continue;
+    const bool used = std::ranges::any_of(known->entries, [&](const auto& other) {
+      return other.first != name && std::ranges::count(steps_of(other.second), part) > 0;
+    });
+    if (!used && std::ranges::count(idle, part) == 0) idle.push_back(part);
+  }
+  return idle;
 }
 
 std::vector<std::weak_ptr<Model>> Repository::State::remove(const std::string& name) {
@@ -276,6 +372,7 @@ std::vector<std::weak_ptr<Model>> Repository::State::remove(const std::string& n
         version.model = nullptr;
       }
       version.reason = kUnloaded;
+      version.ensemble = nullptr;
     }
     entry->second.fingerprint.clear();
     entry->second.files = nullptr;
@@ -290,6 +387,7 @@ Repository::~Repository() = default;
 Result<std::unique_ptr<Repository>> Repository::open(const RepositoryOptions& options,
                                                      MetricRegistry& metrics, const Clock& clock) {
   auto state = std::make_unique<State>(options, metrics, clock);
+  NESO_TRY(state->steps, ThreadPool::create(kStepThreads, "ensemble"));
   NESO_TRY(state->reaper, ModelReaper::start());
   NESO_TRY_VOID(state->start());
   return std::unique_ptr<Repository>(new Repository(std::move(state)));
@@ -343,16 +441,25 @@ Result<> Repository::load(const std::string& name, const ModelOverrides& overrid
   if (state_->options.control != ModelControl::Explicit) {
     return not_ready("explicit model load / unload is not allowed if polling is enabled");
   }
+  state_->load_parts(name, overrides);
   const State::Turn turn(*state_, name);
   return state_->load(name, overrides);
 }
 
-Result<> Repository::unload(const std::string& name) {
+Result<> Repository::unload(const std::string& name, bool unload_parts) {
   if (state_->options.control != ModelControl::Explicit) {
     return not_ready("explicit model load / unload is not allowed if polling is enabled");
   }
-  const State::Turn turn(*state_, name);
-  const auto leaving = state_->remove(name);
+  const auto parts = unload_parts ? state_->idle_parts(name) : std::vector<std::string>();
+  std::vector<std::weak_ptr<Model>> leaving;
+  {
+    const State::Turn turn(*state_, name);
+    leaving = state_->remove(name);
+  }
+  for (const std::string& part : parts) {
+    const State::Turn turn(*state_, part);
+    std::ranges::move(state_->remove(part), std::back_inserter(leaving));
+  }
   if (leaving.empty()) return {};
   if (state_->reaper->wait_until_gone(leaving, kUnloadWait)) {
     log_info("successfully unloaded '{}'", name);

@@ -77,7 +77,8 @@ class Repository {
   Result<> load(const std::string& name, const ModelOverrides& overrides);
   // The model serves no more; what it was asked before is answered. An unknown one is fine. Waits a
   // few seconds for its memory to be given back. NotReady unless Explicit.
-  Result<> unload(const std::string& name);
+  // unload_parts: also the parts of an ensemble that nobody else uses and nobody asked for.
+  Result<> unload(const std::string& name, bool unload_parts = false);
   // Loads what is new or changed in the folders and what failed before, unloads what has left them.
   void poll();
 

@@ -34,6 +34,33 @@ std::string without_places(std::string reason, std::span<const std::filesystem::
 
 }  // namespace
 
+void RepositorySnapshot::settle_ensembles() {
+  const EnsembleContext here{
+      .find = [this](const std::string& name, std::optional<int64_t> version) {
+        return lookup(name, version);
+      }};
+  std::vector<VersionEntry*> waiting;
+  for (auto& [name, entry] : entries) {
+    for (auto& [number, version] : entry.versions) {
+      if (!version.ensemble) continue;
+      version.model = nullptr;
+      waiting.push_back(&version);
+    }
+  }
+  // An ensemble may be a part of another one.
+  for (bool more = true; more;) {
+    more = false;
+    for (VersionEntry* version : waiting) {
+      if (version->model) continue;
+      const auto checked = check_ensemble_parts(version->ensemble->config(), here);
+      version->reason = checked ? "" : "Invalid argument: " + checked.error().message;
+      if (!checked) continue;
+      version->model = version->ensemble;
+      more = true;
+    }
+  }
+}
+
 Result<std::shared_ptr<Model>> RepositorySnapshot::lookup(std::string_view name,
                                                           std::optional<int64_t> version) const {
   const auto entry = entries.find(name);

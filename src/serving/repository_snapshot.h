@@ -21,10 +21,11 @@
 namespace neso {
 
 struct VersionEntry {
-  std::shared_ptr<Model> model;       // null: does not serve
-  std::string reason = {};            // why, when it is not on its way
-  bool loading = false;               // the first time, or again while `model` serves
-  std::weak_ptr<Model> leaving = {};  // unloaded, and may still be answering
+  std::shared_ptr<Model> model;          // null: does not serve
+  std::shared_ptr<Model> ensemble = {};  // loaded; serves, as `model`, while its parts do
+  std::string reason = {};               // why, when it is not on its way
+  bool loading = false;                  // the first time, or again while `model` serves
+  std::weak_ptr<Model> leaving = {};     // unloaded, and may still be answering
 };
 
 struct ModelEntry {
@@ -32,6 +33,7 @@ struct ModelEntry {
   std::map<int64_t, VersionEntry> versions = {};
   std::string fingerprint = {};   // of the files that were loaded; empty: load them again
   bool spoils_readiness = false;  // what the server started with does not serve
+  bool loaded_as_part = false;    // of an ensemble, not for itself
   std::shared_ptr<const OverrideFolder> files = {};  // instead of those in the repository
 };
 
@@ -48,6 +50,9 @@ inline constexpr const char* kUnloaded = "unloaded";
 class RepositorySnapshot {
  public:
   std::map<std::string, ModelEntry, std::less<>> entries;
+
+  // Lets those ensembles serve whose parts in this snapshot do, and says of the others why not.
+  void settle_ensembles();
 
   // Repository::lookup.
   Result<std::shared_ptr<Model>> lookup(std::string_view name,

@@ -9,6 +9,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/memory_budget.h"
@@ -38,10 +40,13 @@ struct InferRequest {
   std::shared_ptr<MemoryShare> memory = {};       // Service's: what the request holds; may be null
 };
 
+using ResponseParameter = std::variant<bool, int64_t, double, std::string>;
+
 struct InferResponse {
   std::string model;
   int64_t version = 0;
   std::string id;
+  std::vector<std::pair<std::string, ResponseParameter>> parameters = {};
   std::vector<NamedTensor> outputs;
 };
 

@@ -245,10 +245,11 @@ void Service::load_model(std::string name, ModelOverrides overrides, Completion<
                                    shared] { return repository->load(name, *shared); });
 }
 
-void Service::unload_model(std::string name, Completion<void> done) {
-  state_->change(std::move(done), [repository = &state_->repository, name = std::move(name)] {
-    return repository->unload(name);
-  });
+void Service::unload_model(std::string name, bool unload_parts, Completion<void> done) {
+  state_->change(std::move(done),
+                 [repository = &state_->repository, name = std::move(name), unload_parts] {
+                   return repository->unload(name, unload_parts);
+                 });
 }
 
 }  // namespace neso

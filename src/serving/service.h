@@ -59,7 +59,7 @@ class Service {
   // Repository::load and unload, on threads of their own: loading takes its time. `done` fires
   // there.
   void load_model(std::string name, ModelOverrides overrides, Completion<void> done);
-  void unload_model(std::string name, Completion<void> done);
+  void unload_model(std::string name, bool unload_parts, Completion<void> done);
 
   // What a dialect must know to decode a request before it has read its tensors; errors as infer's
   // lookup.

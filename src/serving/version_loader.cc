@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/thread_pool.h"
+#include "serving/ensemble_loader.h"
 
 namespace neso {
 namespace {
@@ -74,21 +75,34 @@ struct VersionLoader::Task {
   LoadedVersion result = {};
 };
 
-VersionLoader::VersionLoader(const RepositoryOptions& options, MetricRegistry& metrics,
-                             const Clock& clock)
-    : options_(options), metrics_(metrics), clock_(clock), marks_(options.load_marks_folder) {}
+VersionLoader::VersionLoader(const RepositoryOptions& options, EnsembleContext ensembles,
+                             MetricRegistry& metrics, const Clock& clock)
+    : options_(options),
+      ensembles_(std::move(ensembles)),
+      metrics_(metrics),
+      clock_(clock),
+      marks_(options.load_marks_folder) {}
 
 std::string no_version_sentence(const std::string& model) {
   return fmt::format(
       "at least one version must be available under the version policy of model '{}'", model);
 }
 
+Result<ModelConfig> VersionLoader::read_config(
+    const FoundModel& found, const std::optional<std::string>& config_json) const {
+  if (config_json) return parse_model_config_json(*config_json, found.name);
+  return load_model_config(config_path(found.folder, options_.model_config_name), found.name);
+}
+
+std::vector<EnsembleStep> VersionLoader::steps(
+    const FoundModel& found, const std::optional<std::string>& config_json) const {
+  auto config = read_config(found, config_json);
+  return config ? std::move(config->ensemble_steps) : std::vector<EnsembleStep>();
+}
+
 Result<ModelToLoad> VersionLoader::prepare(FoundModel found,
                                            const std::optional<std::string>& config_json) const {
-  NESO_TRY(ModelConfig config,
-           config_json ? parse_model_config_json(*config_json, found.name)
-                       : load_model_config(config_path(found.folder, options_.model_config_name),
-                                           found.name));
+  NESO_TRY(ModelConfig config, read_config(found, config_json));
   if (!config.not_honoured.empty()) {
     log_warning("model '{}': its config sets {}, which this server does not act on", found.name,
                 fmt::join(config.not_honoured, ", "));
@@ -141,6 +155,8 @@ Result<> VersionLoader::run_all(std::vector<Task>& tasks, bool suspect, size_t t
 
 void VersionLoader::run(Task& task) const {
   const auto load = [&]() -> Result<std::unique_ptr<Model>> {
+    if (!task.config->ensemble_steps.empty())
+      return load_ensemble(task.source, *task.config, ensembles_, metrics_, clock_);
     NESO_TRY(const LoadMark mark, marks_.begin(task.source));  // there while the load runs
     const LoadOptions options{.auto_complete_config = options_.auto_complete_config,
                               .engine = options_.engine,

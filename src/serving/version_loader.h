@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "serving/ensemble.h"
 #include "serving/load_marks.h"
 #include "serving/model_loader.h"
 #include "serving/repository.h"
@@ -39,12 +40,17 @@ using LoadedVersions = std::map<int64_t, LoadedVersion>;
 // Any thread. The arguments outlive it.
 class VersionLoader {
  public:
-  VersionLoader(const RepositoryOptions& options, MetricRegistry& metrics, const Clock& clock);
+  VersionLoader(const RepositoryOptions& options, EnsembleContext ensembles,
+                MetricRegistry& metrics, const Clock& clock);
 
   // Reads the config, or takes the one in JSON instead, and chooses the versions. The errors are
   // why Triton would not even try.
   Result<ModelToLoad> prepare(FoundModel found,
                               const std::optional<std::string>& config_json) const;
+
+  // The steps that the model's config has; none when it cannot be read.
+  std::vector<EnsembleStep> steps(const FoundModel& found,
+                                  const std::optional<std::string>& config_json) const;
 
   // Loads every version of every model, and logs how that went. What may have ended an earlier
   // process comes last and one by one, so that at the next start only the culprit is marked. An
@@ -53,10 +59,13 @@ class VersionLoader {
 
  private:
   struct Task;
+  Result<ModelConfig> read_config(const FoundModel& found,
+                                  const std::optional<std::string>& config_json) const;
   Result<> run_all(std::vector<Task>& tasks, bool suspect, size_t threads) const;
   void run(Task& task) const;
 
   const RepositoryOptions& options_;
+  const EnsembleContext ensembles_;
   MetricRegistry& metrics_;
   const Clock& clock_;
   const LoadMarks marks_;

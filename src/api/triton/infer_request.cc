@@ -81,6 +81,22 @@ Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, std::string_vie
   return tensor;
 }
 
+void write_parameter(JsonWriter& writer, const ResponseParameter& parameter) {
+  std::visit(
+      [&]<typename T>(const T& value) {
+        if constexpr (std::is_same_v<T, bool>) {
+          writer.boolean(value);
+        } else if constexpr (std::is_same_v<T, int64_t>) {
+          writer.integer(value);
+        } else if constexpr (std::is_same_v<T, double>) {
+          writer.number(value);
+        } else {
+          writer.string(value);
+        }
+      },
+      parameter);
+}
+
 Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::string_view model) {
   const auto missing = [&](std::string_view member) {
     return invalid_argument("input '{}' has no '{}'", input.name.value_or("?"), member);
@@ -182,6 +198,11 @@ Result<net::HttpResponse> encode_infer(const InferResponse& response,
   if (!response.id.empty()) writer.key("id").string(response.id);
   writer.key("model_name").string(response.model);
   writer.key("model_version").string(std::to_string(response.version));
+  if (!response.parameters.empty()) {
+    writer.key("parameters").begin_object();
+    for (const auto& [name, value] : response.parameters) write_parameter(writer.key(name), value);
+    writer.end_object();
+  }
   writer.key("outputs").begin_array();
   std::vector<std::span<const std::byte>> tail;
   size_t tail_bytes = 0;

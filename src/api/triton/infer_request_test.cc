@@ -104,7 +104,10 @@ TEST(InferRequest, HalvesTravelInBinaryOnly) {
             "receiving FP16 data via JSON is not supported. Please use the binary data format for "
             "input x");
   const std::vector<uint16_t> half = {1};
-  const InferResponse response{"m", 1, "", {{"y", Tensor::from<uint16_t>(DType::Bf16, {1}, half)}}};
+  const InferResponse response{.model = "m",
+                               .version = 1,
+                               .id = "",
+                               .outputs = {{"y", Tensor::from<uint16_t>(DType::Bf16, {1}, half)}}};
   EXPECT_THAT(encode_infer(response, {}).error().message,
               HasSubstr("sending BF16 data via JSON is not supported"));
 }
@@ -153,7 +156,10 @@ TEST(InferRequest, ClassificationNamesItsOutput) {
 TEST(InferRequest, AnswersInJsonUnlessBinaryIsAsked) {
   const std::vector<float> values = {0.1F, 2.0F};
   const InferResponse response{
-      "m", 3, "a\"b", {{"y", Tensor::from<float>(DType::Fp32, {1, 2}, values)}}};
+      .model = "m",
+      .version = 3,
+      .id = "a\"b",
+      .outputs = {{"y", Tensor::from<float>(DType::Fp32, {1, 2}, values)}}};
   auto json = encode_infer(response, {});
   ASSERT_TRUE(json.has_value());
   EXPECT_EQ(

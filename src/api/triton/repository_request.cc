@@ -37,4 +37,12 @@ Result<ModelOverrides> decode_load_request(std::string_view body) {
   return overrides;
 }
 
+bool unloads_dependents(std::string_view body) {
+  const auto parsed = parse_json(body);
+  if (!parsed) return false;
+  const JsonValue* parameters = parsed->find("parameters");
+  const JsonValue* flag = parameters != nullptr ? parameters->find("unload_dependents") : nullptr;
+  return flag != nullptr && flag->as_bool().value_or(false);
+}
+
 }  // namespace neso::triton

@@ -122,9 +122,10 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     service_.load_model(std::string(path["model"]), std::move(overrides).value(),
                         when_changed(std::move(respond)));
   }
-  void unload(const PathParameters& path, Respond respond) const {
+  void unload(const HttpRequest& request, const PathParameters& path, Respond respond) const {
     if (auto refusal = refuse_named_repository(path)) return respond(std::move(*refusal));
-    service_.unload_model(std::string(path["model"]), when_changed(std::move(respond)));
+    service_.unload_model(std::string(path["model"]), unloads_dependents(request.body),
+                          when_changed(std::move(respond)));
   }
 
   // An unknown model wins over whatever else is wrong with the request, as in Triton.
@@ -266,9 +267,8 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
                       [api](const HttpRequest& request, const PathParameters& path,
                             Respond respond) { api->load(request, path, std::move(respond)); }});
     routes.push_back({"POST", repository + "/models/{model}/unload",
-                      [api](const HttpRequest&, const PathParameters& path, Respond respond) {
-                        api->unload(path, std::move(respond));
-                      }});
+                      [api](const HttpRequest& request, const PathParameters& path,
+                            Respond respond) { api->unload(request, path, std::move(respond)); }});
   }
   for (const std::string model :
        {"/v2/models/{model}", "/v2/models/{model}/versions/{version:digits}"}) {
