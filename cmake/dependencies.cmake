@@ -10,6 +10,7 @@ find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(Protobuf REQUIRED)
+find_package(gRPC 1.51 CONFIG REQUIRED)
 find_package(RapidJSON REQUIRED)
 find_package(ZLIB 1.2 REQUIRED)
 find_package(absl REQUIRED) # base64

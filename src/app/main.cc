@@ -25,7 +25,7 @@ int run_version(std::string_view program, CommandWords words);
 int run_help(std::string_view program, CommandWords words);
 
 constexpr Command kCommands[] = {
-    {"serve", "Serve the models of a repository over HTTP; takes tritonserver's options.",
+    {"serve", "Serve the models of a repository over HTTP and gRPC; takes tritonserver's options.",
      run_serve},
     {"embed", "Write the vectors of texts to standard output, without a server.", run_embed},
     {"doctor", "Examine a model: files, accuracy in every precision, speed, and a verdict.",

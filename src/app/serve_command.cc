@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `neso serve`, also called `tritonserver`: models of a repository over HTTP. Order of starting and
-// stopping, log lines and exit statuses are Triton's.
+// `neso serve`, also called `tritonserver`: models of a repository over HTTP and gRPC. Order of
+// starting and stopping, log lines and exit statuses are Triton's.
 #include <fmt/format.h>
 
 #include <chrono>

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "api/grpc/grpc_server.h"
 #include "api/triton/status.h"
 #include "api/triton/triton_api.h"
 #include "app/version.h"
@@ -47,6 +48,18 @@ net::HttpServerOptions metrics_options(const ServerOptions& options, MemoryBudge
   http.reuse_port = false;  // a scrape must reach this very process
   http.threads = 1;
   return http;
+}
+
+grpc_api::GrpcServerOptions grpc_options(const ServerOptions& options, MemoryBudget& memory) {
+  grpc_api::GrpcServerOptions grpc;
+  grpc.memory = &memory;
+  grpc.address = options.grpc_address;
+  grpc.port = options.grpc_port;
+  grpc.port_hint = "choose another with --grpc-port";
+  grpc.connections = options.grpc;
+  grpc.server_name = options.id;
+  grpc.server_version = kTritonVersion;
+  return grpc;
 }
 
 net::HttpResponse foreign_host(std::string_view address_option) {
@@ -102,6 +115,13 @@ std::string triton_error(const Error& error) {
 Result<Listeners> start_listeners(const ServerOptions& options, Service& service,
                                   MetricRegistry& metrics, MemoryBudget& memory) {
   Listeners listeners;
+  if (options.allow_grpc) {
+    auto started = grpc_api::GrpcServer::start(grpc_options(options, memory), service);
+    if (!started)
+      return Error{started.error().code,
+                   "failed to start GRPC service: " + triton_error(started.error())};
+    listeners.grpc = std::move(*started);
+  }
   if (options.allow_http) {
     triton::TritonApiOptions api;
     api.server_name = options.id;
@@ -125,6 +145,9 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
       return Error{started.error().code,
                    "failed to start Metrics service: " + triton_error(started.error())};
     listeners.metrics = std::move(*started);
+  }
+  if (listeners.grpc) {
+    log_info("Started GRPCInferenceService at {}:{}", options.grpc_address, listeners.grpc->port());
   }
   if (listeners.http)
     log_info("Started HTTPService at {}:{}", options.http_address, listeners.http->port());
@@ -151,9 +174,11 @@ bool drain(const ServerOptions& options, Service& service, Listeners& listeners)
   if (listeners.http) {
     listeners.http->stop_accepting();
     listeners.http->linger(std::min(kLastRequests, left()));
-    service.begin_drain();
-    finished = listeners.http->drain(left());
   }
+  if (listeners.grpc) listeners.grpc->stop_accepting();
+  service.begin_drain();
+  if (listeners.http) finished = listeners.http->drain(left());
+  if (listeners.grpc) finished = listeners.grpc->drain(left()) && finished;
   if (listeners.metrics) {
     listeners.metrics->stop_accepting();
     listeners.metrics->drain(std::min(kLastScrape, left()));

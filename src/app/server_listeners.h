@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "api/grpc/grpc_server.h"
 #include "base/memory_budget.h"
 #include "base/metrics.h"
 #include "base/result.h"
@@ -18,8 +19,9 @@ namespace neso {
 std::string triton_error(const Error& error);
 
 struct Listeners {
-  std::unique_ptr<net::HttpServer> http;     // null when not allowed
-  std::unique_ptr<net::HttpServer> metrics;  // the same
+  std::unique_ptr<grpc_api::GrpcServer> grpc;  // null when not allowed
+  std::unique_ptr<net::HttpServer> http;       // the same
+  std::unique_ptr<net::HttpServer> metrics;    // the same
 };
 
 // Opens every port, or none. `service`, `metrics` and `memory` outlive the listeners.

@@ -13,6 +13,7 @@
 #define NESO_THREAD_ATTRIBUTE(x)
 #endif
 
+#undef GUARDED_BY  // absl's, which gRPC's headers bring; it says the same
 #define GUARDED_BY(x) NESO_THREAD_ATTRIBUTE(guarded_by(x))
 #define REQUIRES(...) NESO_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) NESO_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))

@@ -118,5 +118,7 @@ Result<ModelConfig> complete_model_config(const ModelConfig& written, const Mode
 // GET /v2/models/NAME/config: every field at its name, defaults included, enums as names
 // (triton.md 3.9).
 std::string model_config_json(const ModelConfig& config);
+// The same as protobuf bytes of inference.ModelConfig.
+std::string model_config_bytes(const ModelConfig& config);
 
 }  // namespace neso

@@ -129,4 +129,9 @@ std::string model_config_json(const ModelConfig& config) {
   return std::move(json).text();
 }
 
+std::string model_config_bytes(const ModelConfig& config) {
+  NESO_CHECK(config.message != nullptr);
+  return config.message->proto.SerializeAsString();
+}
+
 }  // namespace neso

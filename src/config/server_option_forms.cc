@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/server_option_forms.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
 #include "base/error.h"
@@ -43,6 +45,29 @@ Result<> check_named_setting(std::string_view text, std::string_view option,
       equals + 1 == text.size()) {
     return invalid_argument("--{} option format is '<{}>{}<setting>=<value>'. Got {}", option,
                             config_name, first_delimiter, text);
+  }
+  return {};
+}
+
+Result<> add_restriction(std::string_view text, std::string_view kind,
+                         std::map<std::string, RequiredHeader, std::less<>>& restricted) {
+  constexpr std::array<std::string_view, 9> kGroups = {
+      "health",           "metadata",   "inference", "shared-memory", "model-config",
+      "model-repository", "statistics", "trace",     "logging"};
+  const size_t colon = text.find(':');
+  const size_t equals = text.find('=', colon);
+  const RequiredHeader header{.key = std::string(text.substr(colon + 1, equals - colon - 1)),
+                              .value = std::string(text.substr(equals + 1))};
+  for (std::string_view names = text.substr(0, colon); !names.empty();) {
+    const size_t comma = std::min(names.find(','), names.size());
+    const std::string_view name = names.substr(0, comma);
+    names.remove_prefix(std::min(comma + 1, names.size()));
+    if (std::ranges::find(kGroups, name) == kGroups.end())
+      return invalid_argument("unknown restricted {} '{}' ", kind, name);
+    if (!restricted.emplace(name, header).second) {
+      return invalid_argument("restricted {} '{}' can not be specified in multiple config groups",
+                              kind, name);
+    }
   }
   return {};
 }

@@ -2,10 +2,14 @@
 // Inside config/: the composite values of Triton's options, split and checked with its sentences.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "config/grpc_options.h"
 
 namespace neso {
 
@@ -23,5 +27,10 @@ std::optional<NamedSetting> split_named_setting(std::string_view text);
 // "<config name><delimiter><setting>=<value>", all three present; the error names the option.
 Result<> check_named_setting(std::string_view text, std::string_view option,
                              std::string_view config_name, char first_delimiter);
+
+// "<name>[,<name>]:<key>=<value>", checked by check_named_setting: what each name needs. Names are
+// Triton's groups of calls, each in one restriction only; `kind` is "protocol" or "api".
+Result<> add_restriction(std::string_view text, std::string_view kind,
+                         std::map<std::string, RequiredHeader, std::less<>>& restricted);
 
 }  // namespace neso

@@ -57,15 +57,32 @@ Result<> check_ports(const ServerOptions& o) {
 }
 
 Result<> check_something_is_served(ServerOptions& o) {
-  if (o.allow_http) return {};
+  if (o.allow_http || o.allow_grpc) return {};
   if (!o.allow_metrics) {
     return invalid_argument(
-        "Nothing would be served: --allow-http=false and --allow-metrics=false leave no port open, "
-        "and gRPC is not served yet. Allow HTTP.");
+        "Nothing would be served: --allow-http=false, --allow-grpc=false and --allow-metrics=false "
+        "leave no port open. Allow HTTP or gRPC.");
   }
   o.notes.emplace_back(
-      "only metrics are served: --allow-http=false closes the one port that models are reached by, "
-      "since gRPC is not served yet");
+      "only metrics are served: --allow-http=false and --allow-grpc=false close the ports that "
+      "models are reached by");
+  return {};
+}
+
+// What TLS needs, before a port is opened.
+Result<> settle_ssl(GrpcOptions& grpc) {
+  grpc.use_ssl = grpc.use_ssl || grpc.use_ssl_mutual;
+  if (!grpc.use_ssl) return {};
+  if (grpc.server_cert.empty() || grpc.server_key.empty()) {
+    return invalid_argument(
+        "TLS for gRPC needs a certificate and its key: give --grpc-server-cert and "
+        "--grpc-server-key.");
+  }
+  if (grpc.use_ssl_mutual && grpc.root_cert.empty()) {
+    return invalid_argument(
+        "--grpc-use-ssl-mutual needs the certificate that vouches for the clients': give "
+        "--grpc-root-cert.");
+  }
   return {};
 }
 
@@ -115,6 +132,7 @@ Result<> settle(ServerDraft& draft) {
     NESO_TRY(options.default_max_batch_size, read_integer(*size, 0, INT32_MAX));
   }
   NESO_TRY_VOID(check_something_is_served(options));
+  NESO_TRY_VOID(settle_ssl(options.grpc));
   return check_ports(options);
 }
 
@@ -139,7 +157,8 @@ ServerCommand parse_server_options(std::string_view program, std::string_view sy
   if (synopsis_name == kOwnName) {
     table.synopsis = fmt::format("{} --model-repository=FOLDER [options]", kOwnName);
     table.description =
-        "Serves the models of a repository over HTTP until SIGTERM or SIGINT.\nExit status: 0 "
+        "Serves the models of a repository over HTTP and gRPC until SIGTERM or SIGINT.\nExit "
+        "status: 0 "
         "after a stop in good order, 1 when the command line is wrong, the start or a model fails, "
         "or requests were still running when --exit-timeout-secs was over.";
     table.help_command = "neso help serve";

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "config/environment.h"
+#include "config/grpc_options.h"
 #include "config/option_table.h"
 
 namespace neso {
@@ -47,6 +48,7 @@ struct ServerOptions {
   bool allow_grpc = true;
   std::string grpc_address = "0.0.0.0";
   uint16_t grpc_port = 8001;
+  GrpcOptions grpc;
 
   bool allow_metrics = true;
   std::string metrics_address;  // after parsing never empty: as http_address unless given

@@ -153,6 +153,9 @@ TEST(ServerOptions, RefusesBadValuesWithTritonsSentences) {
       {"--http-restricted-api=health:k=v", "restricting HTTP APIs is not supported yet"},
       {"--grpc-infer-response-compression-level=x",
        "invalid argument for --grpc-infer-response-compression-level"},
+      {"--grpc-restricted-protocol=nope:k=v", "unknown restricted protocol 'nope'"},
+      {"--grpc-restricted-protocol=trace,trace:k=v",
+       "restricted protocol 'trace' can not be specified in multiple config groups"},
       {"--grpc-infer-thread-count=1", "out of bound. Got 1, expected 2 to 128"},
       {"--backend-config=foo",
        "--backend-config option format is '<backend name>,<setting>=<value>'. Got foo"},
@@ -232,18 +235,50 @@ TEST(ServerOptions, OldCacheAndTraceOptionsAreDeprecated) {
 }
 
 TEST(ServerOptions, NotesWhatHasNoEffect) {
-  EXPECT_THAT(options({"--grpc-keepalive-time=1", "--cache-config=local,size=1"}).notes,
-              ElementsAre("--grpc-keepalive-time has no effect: gRPC is not served yet",
-                          "--cache-config has no effect: there is no response cache yet"));
+  EXPECT_THAT(
+      options({"--grpc-infer-allocation-pool-size=1", "--cache-config=local,size=1"}).notes,
+      ElementsAre("--grpc-infer-allocation-pool-size has no effect: messages are not pooled",
+                  "--cache-config has no effect: there is no response cache yet"));
 }
 
 TEST(ServerOptions, SomethingMustBeServed) {
-  EXPECT_THAT(
-      complaint({"--allow-http=false", "--allow-metrics=false"}),
-      HasSubstr("\nNothing would be served: --allow-http=false and --allow-metrics=false "));
-  EXPECT_THAT(options({"--allow-http=false"}).notes,
+  EXPECT_THAT(complaint({"--allow-http=false", "--allow-grpc=false", "--allow-metrics=false"}),
+              HasSubstr("\nNothing would be served: --allow-http=false, --allow-grpc=false and "));
+  EXPECT_THAT(options({"--allow-http=false", "--allow-grpc=false"}).notes,
               ElementsAre(StartsWith("only metrics are served: ")));
+  EXPECT_THAT(options({"--allow-http=false"}).notes, IsEmpty());
   EXPECT_THAT(options({"--allow-metrics=false"}).notes, IsEmpty());
+}
+
+TEST(ServerOptions, GrpcConnectionsAreConfigured) {
+  const GrpcOptions o =
+      options({"--grpc-infer-response-compression-level=HIGH", "--grpc-keepalive-time=7",
+               "--grpc-max-connection-age=9", "--reuse-grpc-port=true",
+               "--grpc-restricted-protocol=inference,model-config:who=me=you",
+               "--grpc-restricted-protocol=health:a=b"})
+          .grpc;
+  EXPECT_EQ(o.response_compression, CompressionLevel::High);
+  EXPECT_EQ(o.keepalive_time_ms, 7);
+  EXPECT_EQ(o.max_connection_age_ms, 9);
+  EXPECT_TRUE(o.reuse_port);
+  EXPECT_FALSE(o.use_ssl);
+  ASSERT_EQ(o.restricted.size(), 3U);
+  EXPECT_EQ(o.restricted.at("model-config").key, "who");
+  EXPECT_EQ(o.restricted.at("model-config").value, "me=you");
+  EXPECT_EQ(o.restricted.at("health").key, "a");
+}
+
+TEST(ServerOptions, MutualTlsIsTls) {
+  const GrpcOptions o = options({"--grpc-use-ssl-mutual=true", "--grpc-server-cert=c",
+                                 "--grpc-server-key=k", "--grpc-root-cert=r"})
+                            .grpc;
+  EXPECT_TRUE(o.use_ssl);
+  EXPECT_EQ(o.root_cert, "r");
+  EXPECT_THAT(complaint({"--grpc-use-ssl=true", "--grpc-server-cert=c"}),
+              HasSubstr("give --grpc-server-cert and --grpc-server-key."));
+  EXPECT_THAT(
+      complaint({"--grpc-use-ssl-mutual=true", "--grpc-server-cert=c", "--grpc-server-key=k"}),
+      HasSubstr("give --grpc-root-cert."));
 }
 
 TEST(ServerOptions, DrainDelayTakesFractionsOfASecond) {

@@ -36,10 +36,11 @@ class Server:
     """A running `neso serve` (or `tritonserver`); use it with `with`. Its log is in `log`, line by line."""
 
     def __init__(self, repository, *options, program=NESO, command=("serve",), prefix=()):
-        arguments = [*prefix, str(program), *command, f"--model-repository={repository}", "--http-port=0", "--metrics-port=0"]
+        arguments = [*prefix, str(program), *command, f"--model-repository={repository}", "--http-port=0",
+                     "--grpc-port=0", "--metrics-port=0"]
         self.process = subprocess.Popen([*arguments, *options], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.log = []
-        self.http_port = self.metrics_port = None
+        self.http_port = self.grpc_port = self.metrics_port = None
         self._started = threading.Event()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
@@ -51,9 +52,11 @@ class Server:
     def _read_log(self):
         for line in self.process.stderr:
             self.log.append(line.rstrip("\n"))
-            if found := re.search(r"Started (HTTPService|Metrics Service) at [^\"]*:(\d+)", line):
+            if found := re.search(r"Started (GRPCInferenceService|HTTPService|Metrics Service) at [^\"]*:(\d+)", line):
                 if found[1] == "HTTPService":
                     self.http_port = int(found[2])
+                elif found[1] == "GRPCInferenceService":
+                    self.grpc_port = int(found[2])
                 else:
                     self.metrics_port = int(found[2])
                     self._started.set()

@@ -155,7 +155,7 @@ class LoadsThatKill(unittest.TestCase):
 
     def kill_while_loading(self, repository, folder):
         process = subprocess.Popen([str(NESO), "serve", f"--model-repository={repository}", "--http-port=0",
-                                    "--metrics-port=0"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                                    "--grpc-port=0", "--metrics-port=0"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while str(process.pid) not in self.mark(folder) and time.monotonic() < deadline and process.poll() is None:
             pass

@@ -213,8 +213,10 @@ class Starting(unittest.TestCase):
     def test_F31_a_port_that_is_taken(self):
         with socket.create_server(("0.0.0.0", 0)) as taken, TemporaryRepository() as repository:
             port = taken.getsockname()[1]
-            for option, other in (("--http-port", "--metrics-port"), ("--metrics-port", "--http-port")):
-                run = self.run_serve(f"--model-repository={repository.path}", f"{option}={port}", f"{other}=0")
+            options = ("--http-port", "--grpc-port", "--metrics-port")
+            for option in options:
+                others = [f"{other}=0" for other in options if other != option]
+                run = self.run_serve(f"--model-repository={repository.path}", f"{option}={port}", *others)
                 self.assert_fails(run, f"Socket '0.0.0.0:{port}' already in use by ", f"(pid {os.getpid()})",
                                   f"choose another with {option}")
                 self.assertNotIn("Started", run.stderr)
@@ -228,7 +230,8 @@ class Starting(unittest.TestCase):
 
     def test_a_server_that_would_serve_nothing(self):
         with TemporaryRepository() as repository:
-            run = self.run_serve(f"--model-repository={repository.path}", "--allow-http=false", "--allow-metrics=false")
+            run = self.run_serve(f"--model-repository={repository.path}", "--allow-http=false", "--allow-grpc=false",
+                                 "--allow-metrics=false")
             self.assert_fails(run, "Nothing would be served", "--allow-http=false")
 
     def test_variables_that_are_no_options_are_named(self):
@@ -244,7 +247,7 @@ class Starting(unittest.TestCase):
             repository.add("cut", files=[("model.onnx", b"\x08\x07")])
             (repository.path / "empty" / "1").mkdir(parents=True)
             (repository.path / "none").mkdir()
-            run = self.run_serve(f"--model-repository={repository.path}", "--http-port=0", "--metrics-port=0")
+            run = self.run_serve(f"--model-repository={repository.path}", "--http-port=0", "--grpc-port=0", "--metrics-port=0")
             self.assert_fails(run, "failed to load all models", "config.pbtxt:2:", "max_batch_sise")
             last = run.stderr.splitlines()[-1]
             for word in ("error: creating server: Internal - failed to load all models: ", "'cut'", "'empty'", "and 1 more"):
@@ -285,7 +288,7 @@ class Starting(unittest.TestCase):
                 server.http_port, server.metrics_port = free_port(), free_port()
                 server.process = subprocess.Popen(
                     [NESO, "serve", f"--model-repository={repository.path}", f"--http-port={server.http_port}",
-                     f"--metrics-port={server.metrics_port}", f"--log-file={log_file}"], stderr=subprocess.DEVNULL,
+                     "--grpc-port=0", f"--metrics-port={server.metrics_port}", f"--log-file={log_file}"], stderr=subprocess.DEVNULL,
                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
                 try:
                     deadline = time.monotonic() + 60
@@ -406,8 +409,8 @@ class Stopping(unittest.TestCase):
         self.assertIn("Exit timeout expired. Exiting immediately.", server.log[-1])
 
     def test_a_signal_while_models_load_ends_it(self):
-        process = subprocess.Popen([NESO, "serve", f"--model-repository={MODELS}", "--http-port=0", "--metrics-port=0"],
-                                   stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([NESO, "serve", f"--model-repository={MODELS}", "--http-port=0", "--grpc-port=0",
+                                    "--metrics-port=0"], stderr=subprocess.PIPE, text=True)
         process.stderr.readline()
         process.terminate()
         process.communicate(timeout=60)

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/grpc/grpc_status.h"
+
+#include <string>
+
+#include "base/cut_text.h"
+
+namespace neso::grpc_api {
+namespace {
+
+// Clients take 8 KiB of metadata by default, and a byte of the sentence may be sent as three.
+constexpr size_t kMaxSentence = 2048;
+
+}  // namespace
+
+::grpc::StatusCode status_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::InvalidArgument:
+      return ::grpc::StatusCode::INVALID_ARGUMENT;
+    case ErrorCode::NotFound:
+      return ::grpc::StatusCode::NOT_FOUND;
+    case ErrorCode::Unsupported:
+      return ::grpc::StatusCode::UNIMPLEMENTED;
+    case ErrorCode::TooLarge:
+      return ::grpc::StatusCode::RESOURCE_EXHAUSTED;
+    case ErrorCode::Overloaded:
+    case ErrorCode::NotReady:
+    case ErrorCode::DeadlineExceeded:  // of the queue; the client's own is told by its own clock
+      return ::grpc::StatusCode::UNAVAILABLE;
+    case ErrorCode::Cancelled:
+      return ::grpc::StatusCode::CANCELLED;
+    case ErrorCode::Internal:
+      return ::grpc::StatusCode::INTERNAL;
+  }
+  return ::grpc::StatusCode::INTERNAL;
+}
+
+::grpc::Status to_status(const Error& error) {
+  return {status_code(error.code), std::string(cut_text(error.message, kMaxSentence))};
+}
+
+::grpc::Status to_status(const Result<>& result) {
+  return result ? ::grpc::Status::OK : to_status(result.error());
+}
+
+}  // namespace neso::grpc_api

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our errors as gRPC statuses, the codes being Triton's (server src/grpc/grpc_utils.cc).
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include "base/result.h"
+
+namespace neso::grpc_api {
+
+::grpc::StatusCode status_code(ErrorCode code);
+
+// The sentence is cut where it would be longer than what clients accept beside an answer.
+::grpc::Status to_status(const Error& error);
+::grpc::Status to_status(const Result<>& result);
+
+}  // namespace neso::grpc_api

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/grpc/infer_request.h"
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "api/grpc/infer_parameters.h"
+#include "api/grpc/typed_contents.h"
+#include "base/cut_text.h"
+#include "base/error.h"
+
+namespace neso::grpc_api {
+namespace {
+
+using inference::ModelInferRequest;
+using Input = ModelInferRequest::InferInputTensor;
+using Message = std::shared_ptr<const ModelInferRequest>;
+
+// As in api/triton: far above any model's.
+constexpr int kMaxTensors = 1024;
+constexpr int kMaxDimensions = 64;
+constexpr size_t kMaxIdBytes = 4096;
+
+Result<> check_sizes(const ModelInferRequest& message) {
+  if (message.id().size() > kMaxIdBytes) {
+    return invalid_argument("'id' has {} bytes; at most {} are accepted", message.id().size(),
+                            kMaxIdBytes);
+  }
+  if (message.inputs_size() > kMaxTensors)
+    return invalid_argument("a request has at most {} inputs", kMaxTensors);
+  if (message.outputs_size() > kMaxTensors)
+    return invalid_argument("a request has at most {} outputs", kMaxTensors);
+  for (const Input& input : message.inputs()) {
+    if (input.shape_size() > kMaxDimensions) {
+      return invalid_argument("'shape' of input '{}' has more than {} dimensions",
+                              cut_text(input.name(), 256), kMaxDimensions);
+    }
+  }
+  return {};
+}
+
+Tensor raw_tensor(const Input& input, DType dtype, const std::string& bytes,
+                  const Message& message) {
+  return Tensor(dtype, Shape(input.shape().begin(), input.shape().end()),
+                std::as_bytes(std::span(bytes)), message);
+}
+
+// `next_raw` is the entry of raw_input_contents for the next input that needs one.
+Result<Tensor> input_tensor(const Input& input, const Message& message, int& next_raw) {
+  NESO_TRY(const auto place, shared_memory_place(input.name(), input.parameters()));
+  if (place) {
+    if (input.has_contents()) {
+      return invalid_argument(
+          "unexpected 'content' provided when using shared memory for input tensor '{}' for model "
+          "'{}'",
+          input.name(), message->model_name());
+    }
+    return unsupported(
+        "input '{}' names a shared memory region, which this server does not have yet; send its "
+        "bytes in raw_input_contents",
+        input.name());
+  }
+  const auto dtype = dtype_from_kserve(input.datatype());
+  if (input.has_contents()) {
+    if (message->raw_input_contents_size() > 0) {
+      return invalid_argument(
+          "contents field must not be specified when using raw_input_contents for '{}' for model "
+          "'{}'",
+          input.name(), message->model_name());
+    }
+    NESO_TRY(Tensor tensor, typed_tensor(input, dtype, message));
+    if (dtype) return tensor;
+  } else if (next_raw >= message->raw_input_contents_size()) {
+    return invalid_argument("unable to find data for input tensor '{}' for model '{}' in request.",
+                            input.name(), message->model_name());
+  }
+  if (!dtype) {
+    return invalid_argument("input '{}' has datatype '{}', which is none of KServe's", input.name(),
+                            cut_text(input.datatype(), 64));
+  }
+  return raw_tensor(input, *dtype, message->raw_input_contents(next_raw++), message);
+}
+
+Result<> read_outputs(const ModelInferRequest& message, InferRequest& request) {
+  for (const auto& output : message.outputs()) {
+    NESO_TRY(const auto place, shared_memory_place(output.name(), output.parameters()));
+    NESO_TRY(const auto classes, classification(output.parameters()));
+    if (place && classes) {
+      return invalid_argument("output can't set both 'shared_memory_region' and 'classification'");
+    }
+    if (place) {
+      return unsupported(
+          "output '{}' asks for a shared memory region, which this server does not have yet; take "
+          "its bytes from raw_output_contents",
+          output.name());
+    }
+    if (classes) {
+      return unsupported("output '{}' asks for classification; take the values and sort them",
+                         output.name());
+    }
+    // One that is asked for twice is answered once.
+    if (std::ranges::find(request.outputs, output.name()) == request.outputs.end())
+      request.outputs.push_back(output.name());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<InferRequest> decode_infer(Message message, std::optional<int64_t> version) {
+  NESO_TRY_VOID(check_sizes(*message));
+  NESO_TRY_VOID(check_request_parameters(message->parameters()));
+  InferRequest request;
+  request.model = message->model_name();
+  request.version = version;
+  request.id = message->id();
+  request.inputs.reserve(static_cast<size_t>(message->inputs_size()));
+  int next_raw = 0;
+  for (const Input& input : message->inputs()) {
+    NESO_TRY(Tensor tensor, input_tensor(input, message, next_raw));
+    request.inputs.push_back({input.name(), std::move(tensor)});
+  }
+  NESO_TRY_VOID(read_outputs(*message, request));
+  return request;
+}
+
+bool holds_texts(const ModelInferRequest& message) {
+  return std::ranges::any_of(message.inputs(), [](const Input& input) {
+    return input.datatype() == kserve_name(DType::Bytes);
+  });
+}
+
+inference::ModelInferResponse encode_infer(const InferResponse& response) {
+  inference::ModelInferResponse message;
+  message.set_model_name(response.model);
+  message.set_model_version(std::to_string(response.version));
+  message.set_id(response.id);
+  for (const auto& [name, tensor] : response.outputs) {
+    auto& output = *message.add_outputs();
+    output.set_name(name);
+    output.set_datatype(std::string(kserve_name(tensor.dtype())));
+    output.mutable_shape()->Add(tensor.shape().begin(), tensor.shape().end());
+  }
+  return message;
+}
+
+}  // namespace neso::grpc_api

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/grpc/infer_run.h"
+
+#include <utility>
+
+#include "api/grpc/infer_bytes.h"
+#include "api/grpc/infer_request.h"
+#include "api/grpc/model_version.h"
+
+namespace neso::grpc_api {
+namespace {
+
+// Reading as many bytes takes no longer than handing them to another thread.
+constexpr size_t kReadAtOnce = size_t{16} << 10;
+
+}  // namespace
+
+void InferRun::start(::grpc::ByteBuffer bytes, Completion<InferResponse> done) {
+  const size_t size = bytes.Length();
+  if (!wire_.resize(size)) return done(wire_.refusal(size));
+  const bool at_once = size <= kReadAtOnce;
+  if (at_once) {
+    if (!read(bytes, done)) return;
+    if (!holds_texts(*message_)) return infer(std::move(done));
+  }
+  // Shared, because a std::function must be copyable.
+  const auto carried = std::make_shared<Completion<InferResponse>>(std::move(done));
+  service_.post([this, at_once, bytes, carried]() mutable {
+    if (at_once || read(bytes, *carried)) infer(std::move(*carried));
+  });
+}
+
+bool InferRun::read(::grpc::ByteBuffer& bytes, Completion<InferResponse>& done) {
+  auto message = read_infer(bytes);
+  if (!message) {
+    done(std::move(message).error());
+    return false;
+  }
+  message_ = *std::move(message);
+  return true;
+}
+
+void InferRun::infer(Completion<InferResponse> done) {
+  const auto version = read_version(message_->model_version());
+  if (!version) return done(version.error());
+  auto request = decode_infer(message_, *version);
+  if (!request) {
+    // An unknown model wins over whatever else is wrong with the request, as in Triton.
+    const auto found = service_.check_model(message_->model_name(), *version);
+    return done(found ? request.error() : found.error());
+  }
+  request->gone = gone_;
+  wire_.set(0);  // the service counts the tensors
+  service_.infer(*std::move(request), std::move(done));
+}
+
+}  // namespace neso::grpc_api

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/grpc/inference_service.h"
+
+#include <grpc_service.grpc.pb.h>
+
+#include <string_view>
+#include <utility>
+
+#include "api/grpc/call_gate.h"
+#include "api/grpc/describe.h"
+#include "api/grpc/grpc_status.h"
+#include "api/grpc/model_version.h"
+#include "api/grpc/stream_infer.h"
+#include "api/grpc/unary_infer.h"
+#include "base/error.h"
+
+namespace neso::grpc_api {
+namespace {
+
+using ::grpc::ByteBuffer;
+using ::grpc::CallbackServerContext;
+using Reactor = ::grpc::ServerUnaryReactor;
+using Rpc = inference::GRPCInferenceService;
+// All calls by callbacks; the infer calls take and give bytes, see infer_bytes.h.
+template <typename Base>
+using WithHealth = Rpc::WithCallbackMethod_ServerLive<
+    Rpc::WithCallbackMethod_ServerReady<Rpc::WithCallbackMethod_ModelReady<Base>>>;
+template <typename Base>
+using WithMetadata = Rpc::WithCallbackMethod_ServerMetadata<Rpc::WithCallbackMethod_ModelMetadata<
+    Rpc::WithCallbackMethod_ModelConfig<Rpc::WithCallbackMethod_ModelStatistics<Base>>>>;
+template <typename Base>
+using WithRepository =
+    Rpc::WithCallbackMethod_RepositoryIndex<Rpc::WithCallbackMethod_RepositoryModelLoad<
+        Rpc::WithCallbackMethod_RepositoryModelUnload<Base>>>;
+template <typename Base>
+using WithSystemSharedMemory = Rpc::WithCallbackMethod_SystemSharedMemoryStatus<
+    Rpc::WithCallbackMethod_SystemSharedMemoryRegister<
+        Rpc::WithCallbackMethod_SystemSharedMemoryUnregister<Base>>>;
+template <typename Base>
+using WithCudaSharedMemory =
+    Rpc::WithCallbackMethod_CudaSharedMemoryStatus<Rpc::WithCallbackMethod_CudaSharedMemoryRegister<
+        Rpc::WithCallbackMethod_CudaSharedMemoryUnregister<Base>>>;
+template <typename Base>
+using WithSettings =
+    Rpc::WithCallbackMethod_TraceSetting<Rpc::WithCallbackMethod_LogSettings<Base>>;
+template <typename Base>
+using WithInfer =
+    Rpc::WithRawCallbackMethod_ModelInfer<Rpc::WithRawCallbackMethod_ModelStreamInfer<Base>>;
+using Calls = WithInfer<WithHealth<WithMetadata<
+    WithRepository<WithSystemSharedMemory<WithCudaSharedMemory<WithSettings<Rpc::Service>>>>>>>;
+
+constexpr const char* kExtensions[] = {"model_repository", "model_configuration",
+                                       "binary_tensor_data", "parameters", "statistics"};
+
+// What only looks something up, answered on gRPC's thread.
+class InferenceService final : public Calls {
+ public:
+  InferenceService(const InferPort& port, ServerName server)
+      : port_(port), service_(port.service), server_(std::move(server)) {}
+
+  Reactor* ServerLive(CallbackServerContext* context, const inference::ServerLiveRequest*,
+                      inference::ServerLiveResponse* response) override {
+    return answer(context, "health", [&]() -> Result<> {
+      response->set_live(service_.live());
+      return {};
+    });
+  }
+
+  Reactor* ServerReady(CallbackServerContext* context, const inference::ServerReadyRequest*,
+                       inference::ServerReadyResponse* response) override {
+    return answer(context, "health", [&]() -> Result<> {
+      response->set_ready(service_.ready());
+      return {};
+    });
+  }
+
+  Reactor* ModelReady(CallbackServerContext* context, const inference::ModelReadyRequest* request,
+                      inference::ModelReadyResponse* response) override {
+    return answer(context, "health", [&]() -> Result<> {
+      NESO_TRY(const auto version, read_version(request->version()));
+      response->set_ready(service_.model_ready(request->name(), version).has_value());
+      return {};
+    });
+  }
+
+  Reactor* ServerMetadata(CallbackServerContext* context, const inference::ServerMetadataRequest*,
+                          inference::ServerMetadataResponse* response) override {
+    return answer(context, "metadata", [&]() -> Result<> {
+      response->set_name(server_.name);
+      response->set_version(server_.version);
+      for (const char* extension : kExtensions) response->add_extensions(extension);
+      return {};
+    });
+  }
+
+  Reactor* ModelMetadata(CallbackServerContext* context,
+                         const inference::ModelMetadataRequest* request,
+                         inference::ModelMetadataResponse* response) override {
+    return answer(context, "metadata", [&]() -> Result<> {
+      NESO_TRY(const auto version, read_version(request->version()));
+      NESO_TRY(const auto metadata, service_.model_metadata(request->name(), version));
+      describe(metadata, *response);
+      return {};
+    });
+  }
+
+  Reactor* ModelConfig(CallbackServerContext* context, const inference::ModelConfigRequest* request,
+                       inference::ModelConfigResponse* response) override {
+    return answer(context, "model-config", [&]() -> Result<> {
+      NESO_TRY(const auto version, read_version(request->version()));
+      NESO_TRY(const auto config, service_.model_config(request->name(), version));
+      response->mutable_config()->ParseFromString(model_config_bytes(config));
+      return {};
+    });
+  }
+
+  Reactor* ModelStatistics(CallbackServerContext* context,
+                           const inference::ModelStatisticsRequest* request,
+                           inference::ModelStatisticsResponse* response) override {
+    return answer(context, "statistics", [&]() -> Result<> {
+      NESO_TRY(const auto version, read_version(request->version()));
+      NESO_TRY(const auto statistics, service_.statistics(request->name(), version));
+      describe(statistics, *response);
+      return {};
+    });
+  }
+
+  Reactor* RepositoryIndex(CallbackServerContext* context,
+                           const inference::RepositoryIndexRequest* request,
+                           inference::RepositoryIndexResponse* response) override {
+    return answer(context, "model-repository", [&]() -> Result<> {
+      if (!request->repository_name().empty())
+        return unsupported("'repository_name' specification is not supported");
+      describe(service_.index(request->ready()), *response);
+      return {};
+    });
+  }
+
+  Reactor* RepositoryModelLoad(CallbackServerContext* context,
+                               const inference::RepositoryModelLoadRequest*,
+                               inference::RepositoryModelLoadResponse*) override {
+    return not_yet(context, "model-repository", "loading a model on request");
+  }
+  Reactor* RepositoryModelUnload(CallbackServerContext* context,
+                                 const inference::RepositoryModelUnloadRequest*,
+                                 inference::RepositoryModelUnloadResponse*) override {
+    return not_yet(context, "model-repository", "unloading a model on request");
+  }
+  Reactor* SystemSharedMemoryStatus(CallbackServerContext* context,
+                                    const inference::SystemSharedMemoryStatusRequest*,
+                                    inference::SystemSharedMemoryStatusResponse*) override {
+    return no_shared_memory(context);
+  }
+  Reactor* SystemSharedMemoryRegister(CallbackServerContext* context,
+                                      const inference::SystemSharedMemoryRegisterRequest*,
+                                      inference::SystemSharedMemoryRegisterResponse*) override {
+    return no_shared_memory(context);
+  }
+  Reactor* SystemSharedMemoryUnregister(CallbackServerContext* context,
+                                        const inference::SystemSharedMemoryUnregisterRequest*,
+                                        inference::SystemSharedMemoryUnregisterResponse*) override {
+    return no_shared_memory(context);
+  }
+  Reactor* CudaSharedMemoryStatus(CallbackServerContext* context,
+                                  const inference::CudaSharedMemoryStatusRequest*,
+                                  inference::CudaSharedMemoryStatusResponse*) override {
+    return no_shared_memory(context);
+  }
+  Reactor* CudaSharedMemoryRegister(CallbackServerContext* context,
+                                    const inference::CudaSharedMemoryRegisterRequest*,
+                                    inference::CudaSharedMemoryRegisterResponse*) override {
+    return no_shared_memory(context);
+  }
+  Reactor* CudaSharedMemoryUnregister(CallbackServerContext* context,
+                                      const inference::CudaSharedMemoryUnregisterRequest*,
+                                      inference::CudaSharedMemoryUnregisterResponse*) override {
+    return no_shared_memory(context);
+  }
+  Reactor* TraceSetting(CallbackServerContext* context, const inference::TraceSettingRequest*,
+                        inference::TraceSettingResponse*) override {
+    return not_yet(context, "trace", "tracing");
+  }
+  Reactor* LogSettings(CallbackServerContext* context, const inference::LogSettingsRequest*,
+                       inference::LogSettingsResponse*) override {
+    return not_yet(context, "logging", "changing the log's settings");
+  }
+
+  Reactor* ModelInfer(CallbackServerContext* context, const ByteBuffer* request,
+                      ByteBuffer* response) override {
+    // gRPC keeps the bytes until the call is over, and has no use for them.
+    ByteBuffer bytes;
+    bytes.Swap(const_cast<ByteBuffer*>(request));
+    return start_unary_infer(port_, *context, std::move(bytes), *response);
+  }
+
+  ::grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* ModelStreamInfer(
+      CallbackServerContext* context) override {
+    return start_stream_infer(port_, *context);
+  }
+
+ private:
+  template <typename Work>
+  Reactor* answer(CallbackServerContext* context, std::string_view group, const Work& work) {
+    Result<> done = port_.gate.admit(group, *context);
+    if (done) done = work();
+    Reactor* reactor = context->DefaultReactor();
+    reactor->Finish(to_status(done));
+    return reactor;
+  }
+
+  Reactor* not_yet(CallbackServerContext* context, std::string_view group, const char* what) {
+    return answer(context, group, [&]() -> Result<> {
+      return unsupported("{} is not supported over gRPC yet", what);
+    });
+  }
+  Reactor* no_shared_memory(CallbackServerContext* context) {
+    return not_yet(context, "shared-memory", "shared memory");
+  }
+
+  const InferPort port_;
+  neso::Service& service_;  // the base class has a Service of its own
+  const ServerName server_;
+};
+
+}  // namespace
+
+std::unique_ptr<::grpc::Service> make_inference_service(const InferPort& port, ServerName server) {
+  return std::make_unique<InferenceService>(port, std::move(server));
+}
+
+}  // namespace neso::grpc_api
