@@ -71,6 +71,9 @@ TEST_F(MadeUpProc, KnowsSixthVersionsAddresses) {
   table("tcp6", "00000000000000000000000001000000", "0A");
   EXPECT_EQ(owner("::1"), "other server (pid 77)");
   EXPECT_EQ(owner("::2"), std::nullopt);
+  table("tcp6", "0000000000000000FFFF00000100007F", "0A");  // ::ffff:127.0.0.1
+  EXPECT_EQ(owner("127.0.0.1"), "other server (pid 77)");
+  EXPECT_EQ(owner("127.0.0.2"), std::nullopt);
 }
 
 TEST_F(MadeUpProc, SaysNothingOfWhatItCannotRead) {

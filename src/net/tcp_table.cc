@@ -22,6 +22,17 @@ std::string hex_address(const std::string& address) {
   return text;
 }
 
+namespace {
+
+// ::ffff:127.0.0.1, which sockets for both versions have, is 127.0.0.1.
+std::string without_mapping(std::string address) {
+  constexpr std::string_view kMapped = "0000000000000000FFFF0000";
+  if (address.starts_with(kMapped)) address.erase(0, kMapped.size());
+  return address;
+}
+
+}  // namespace
+
 std::vector<TcpRow> tcp_rows(uint16_t local_port, const std::filesystem::path& proc) {
   const std::string port = fmt::format("{:04X}", local_port);
   const std::string column_end = ":" + port + " ";
@@ -39,7 +50,8 @@ std::vector<TcpRow> tcp_rows(uint16_t local_port, const std::filesystem::path& p
           timeout >> inode;
       const size_t colon = local.find(':');
       if (colon == std::string::npos || local.substr(colon + 1) != port) continue;
-      rows.push_back({local.substr(0, colon), local_port, std::move(state), std::move(inode)});
+      rows.push_back({without_mapping(local.substr(0, colon)), local_port, std::move(state),
+                      std::move(inode)});
     }
   }
   return rows;
