@@ -7,6 +7,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <limits>
 #include <mutex>
 #include <utility>
@@ -65,10 +66,15 @@ Result<std::shared_ptr<::grpc::ServerCredentials>> credentials(const GrpcOptions
   return ::grpc::SslServerCredentials(ssl);
 }
 
+// As large as gRPC can, as Triton does; but not what could never be served.
+void set_message_limits(const MemoryBudget* memory, ::grpc::ServerBuilder& builder) {
+  constexpr int kMost = std::numeric_limits<int>::max();
+  const uint64_t held = memory != nullptr ? memory->limit() : MemoryBudget::kUnlimited;
+  builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<uint64_t>(kMost, held)));
+  builder.SetMaxSendMessageSize(kMost);
+}
+
 void set_connection_arguments(const GrpcOptions& options, ::grpc::ServerBuilder& builder) {
-  constexpr int kUnlimited = std::numeric_limits<int>::max();  // as Triton; memory is the limit
-  builder.SetMaxReceiveMessageSize(kUnlimited);
-  builder.SetMaxSendMessageSize(kUnlimited);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, options.reuse_port ? 1 : 0);
@@ -129,6 +135,7 @@ class ServerOnGrpc final : public GrpcServer {
   Result<> listen(const GrpcServerOptions& options) {
     NESO_TRY(const auto creds, credentials(options.connections));
     ::grpc::ServerBuilder builder;
+    set_message_limits(options.memory, builder);
     set_connection_arguments(options.connections, builder);
     int bound = 0;
     builder.AddListeningPort(host_and_port(options.address, options.port), creds, &bound);

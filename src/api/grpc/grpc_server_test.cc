@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server on a loopback port, asked by the generated client: real models on ONNX Runtime behind
-// the real service.
+// Single calls, and what the server refuses to be.
 #include "api/grpc/grpc_server.h"
 
 #include <gmock/gmock.h>
-#include <grpc_service.grpc.pb.h>
-#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
-#include <health.grpc.pb.h>
 
 #include <cstring>
-#include <latch>
 
-#include "base/metrics.h"
-#include "base/temporary_folder.h"
-#include "serving/repository.h"
+#include "api/grpc/test_grpc.h"
 
 namespace neso::grpc_api {
 namespace {
 
-namespace fs = std::filesystem;
 using ::grpc::ClientContext;
 using ::grpc::Status;
 using ::grpc::StatusCode;
@@ -30,110 +22,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// The one-worker service is what texts wait for; see Blocked.
-class GrpcServerTest : public ::testing::Test {
- protected:
-  GrpcServerTest() {
-    add("simple", "simple.onnx");
-    add("texts", "identity_bytes.onnx");
-    add("floats", "identity_fp32.onnx");
-    RepositoryOptions options;
-    options.folders = {folder_.path()};
-    options.engine.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
-    repository_ = *Repository::open(options, metrics_, system_clock_);
-    service_ = *Service::create(*repository_, {.workers = 1});
-    options_.address = "127.0.0.1";
-    options_.server_name = "tester";
-    options_.server_version = "2.51.0";
-    options_.health_interval = milliseconds(1);
-  }
-
-  void start() {
-    auto server = GrpcServer::start(options_, *service_);
-    ASSERT_TRUE(server) << server.error().message;
-    server_ = *std::move(server);
-    ::grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(-1);
-    channel_ = ::grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()),
-                                           ::grpc::InsecureChannelCredentials(), arguments);
-    stub_ = inference::GRPCInferenceService::NewStub(channel_);
-    health_ = ::grpc::health::v1::Health::NewStub(channel_);
-  }
-
-  void add(const std::string& model, const std::string& graph) {
-    fs::create_directories(folder_.path() / model / "1");
-    fs::copy_file(fs::path(NESO_TEST_ONNX) / graph, folder_.path() / model / "1" / "model.onnx");
-  }
-
-  Status infer(const inference::ModelInferRequest& request) {
-    ClientContext context;
-    return stub_->ModelInfer(&context, request, &answer_);
-  }
-
-  TemporaryFolder folder_;
-  MetricRegistry metrics_;
-  const Clock& system_clock_ = neso::system_clock();
-  std::unique_ptr<Repository> repository_;
-  std::unique_ptr<Service> service_;
-  GrpcServerOptions options_;
-  std::unique_ptr<GrpcServer> server_;
-  std::shared_ptr<::grpc::Channel> channel_;
-  std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
-  std::unique_ptr<::grpc::health::v1::Health::Stub> health_;
-  inference::ModelInferResponse answer_;
-};
-
-// While it lives the service's only worker does nothing else.
-class Blocked {
- public:
-  explicit Blocked(Service& service) {
-    service.post([this] {
-      entered_.count_down();
-      gate_.wait();
-      left_.count_down();
-    });
-    entered_.wait();
-  }
-  ~Blocked() {
-    gate_.count_down();
-    left_.wait();
-  }
-  Blocked(const Blocked&) = delete;
-  Blocked& operator=(const Blocked&) = delete;
-
- private:
-  std::latch entered_{1};
-  std::latch gate_{1};
-  std::latch left_{1};
-};
-
-inference::ModelInferRequest sums(const std::string& id = "") {
-  inference::ModelInferRequest request;
-  request.set_model_name("simple");
-  request.set_id(id);
-  for (const char* name : {"INPUT0", "INPUT1"}) {
-    auto& input = *request.add_inputs();
-    input.set_name(name);
-    input.set_datatype("INT32");
-    input.mutable_shape()->Add(1);
-    input.mutable_shape()->Add(16);
-    for (int i = 0; i < 16; ++i) input.mutable_contents()->add_int_contents(i);
-  }
-  return request;
-}
-
-inference::ModelInferRequest texts(const std::string& text, const std::string& id = "") {
-  inference::ModelInferRequest request;
-  request.set_model_name("texts");
-  request.set_id(id);
-  auto& input = *request.add_inputs();
-  input.set_name("INPUT0");
-  input.set_datatype("BYTES");
-  input.mutable_shape()->Add(1);
-  input.mutable_shape()->Add(1);
-  input.mutable_contents()->add_bytes_contents(text);
-  return request;
-}
+class GrpcServerTest : public ::testing::Test, protected TestGrpc {};
 
 TEST_F(GrpcServerTest, TellsWhatIsServed) {
   start();
@@ -274,79 +163,6 @@ TEST_F(GrpcServerTest, AMessageBeyondTheMemoryIsRefused) {
   EXPECT_EQ(memory.held_by_requests(), 0U);
 }
 
-TEST_F(GrpcServerTest, AStreamIsAnsweredInItsOrder) {
-  start();
-  ClientContext context;
-  const auto stream = stub_->ModelStreamInfer(&context);
-  inference::ModelStreamInferResponse response;
-  std::vector<std::string> ids;
-  {
-    // The texts wait for the worker, the sums behind them do not.
-    const Blocked blocked(*service_);
-    for (const char* id : {"a", "b"}) ASSERT_TRUE(stream->Write(texts(id, id)));
-    for (const char* id : {"c", "d"}) ASSERT_TRUE(stream->Write(sums(id)));
-    ASSERT_TRUE(stream->WritesDone());
-  }
-  while (stream->Read(&response)) {
-    EXPECT_EQ(response.error_message(), "");
-    EXPECT_TRUE(response.infer_response().parameters().at("triton_final_response").bool_param());
-    ids.push_back(response.infer_response().id());
-  }
-  EXPECT_THAT(ids, ElementsAre("a", "b", "c", "d"));
-  EXPECT_TRUE(stream->Finish().ok());
-}
-
-TEST_F(GrpcServerTest, AFailedRequestDoesNotEndItsStream) {
-  start();
-  ClientContext context;
-  const auto stream = stub_->ModelStreamInfer(&context);
-  auto bad = sums("bad");
-  bad.mutable_inputs()->RemoveLast();
-  ASSERT_TRUE(stream->Write(bad));
-  ASSERT_TRUE(stream->Write(sums("good")));
-  inference::ModelStreamInferResponse response;
-  ASSERT_TRUE(stream->Read(&response));
-  EXPECT_THAT(response.error_message(), HasSubstr("[request id: bad] expected 2 inputs but got 1"));
-  EXPECT_EQ(response.infer_response().ShortDebugString(), "id: \"bad\"");
-  ASSERT_TRUE(stream->Read(&response));
-  EXPECT_EQ(response.infer_response().id(), "good");
-  ASSERT_TRUE(stream->WritesDone());
-  EXPECT_FALSE(stream->Read(&response));
-  EXPECT_TRUE(stream->Finish().ok());
-}
-
-TEST_F(GrpcServerTest, MoreRequestsThanAStreamHoldsAreAllAnswered) {
-  start();
-  ClientContext context;
-  const auto stream = stub_->ModelStreamInfer(&context);
-  constexpr int kRequests = 3000;
-  std::thread writer([&] {
-    for (int i = 0; i < kRequests; ++i) stream->Write(sums(std::to_string(i)));
-    stream->WritesDone();
-  });
-  inference::ModelStreamInferResponse response;
-  int read = 0;
-  for (; stream->Read(&response); ++read)
-    EXPECT_EQ(response.infer_response().id(), std::to_string(read));
-  writer.join();
-  EXPECT_EQ(read, kRequests);
-  EXPECT_TRUE(stream->Finish().ok());
-}
-
-TEST_F(GrpcServerTest, ACancelledStreamLeavesNothingBehind) {
-  start();
-  {
-    ClientContext context;
-    const auto stream = stub_->ModelStreamInfer(&context);
-    const Blocked blocked(*service_);
-    for (int i = 0; i < 20; ++i) ASSERT_TRUE(stream->Write(texts("x")));
-    context.TryCancel();
-    EXPECT_EQ(stream->Finish().error_code(), StatusCode::CANCELLED);
-  }
-  server_->stop_accepting();
-  EXPECT_TRUE(server_->drain(std::chrono::seconds(30)));
-}
-
 TEST_F(GrpcServerTest, ADeadlineEndsACallThatWaits) {
   start();
   ClientContext context;
@@ -384,106 +200,6 @@ TEST_F(GrpcServerTest, RestrictedCallsNeedTheirHeader) {
   EXPECT_EQ(health_->Watch(&contexts[2], {})->Finish().error_code(), StatusCode::UNAVAILABLE);
   inference::ServerMetadataResponse metadata;
   EXPECT_TRUE(stub_->ServerMetadata(&contexts[3], {}, &metadata).ok());
-}
-
-TEST_F(GrpcServerTest, HealthIsReadinessWhicheverServiceIsAskedAbout) {
-  start();
-  ::grpc::health::v1::HealthCheckRequest request;
-  request.set_service("inference.GRPCInferenceService");
-  ClientContext contexts[2];
-  HealthCheckResponse response;
-  ASSERT_TRUE(health_->Check(&contexts[0], request, &response).ok());
-  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
-  service_->announce_stop();
-  ASSERT_TRUE(health_->Check(&contexts[1], request, &response).ok());
-  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-}
-
-TEST_F(GrpcServerTest, HealthCanBeWatched) {
-  start();
-  ClientContext context;
-  const auto watch = health_->Watch(&context, {});
-  HealthCheckResponse response;
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
-  service_->announce_stop();
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  server_->stop_accepting();
-  EXPECT_FALSE(watch->Read(&response));
-  EXPECT_EQ(watch->Finish().error_code(), StatusCode::UNAVAILABLE);
-  EXPECT_TRUE(server_->drain(std::chrono::seconds(30)));
-}
-
-TEST_F(GrpcServerTest, AWatcherThatLeavesLeavesNothingBehind) {
-  options_.health_interval = std::chrono::hours(1);
-  start();
-  {
-    ClientContext context;
-    const auto watch = health_->Watch(&context, {});
-    HealthCheckResponse response;
-    ASSERT_TRUE(watch->Read(&response));
-    context.TryCancel();
-    EXPECT_EQ(watch->Finish().error_code(), StatusCode::CANCELLED);
-  }
-  server_->stop_accepting();
-  EXPECT_TRUE(server_->drain(std::chrono::seconds(30)));
-}
-
-TEST_F(GrpcServerTest, AStoppingServerRefusesNewRequestsAndAnswersThoseItHas) {
-  start();
-  ClientContext context;
-  const auto stream = stub_->ModelStreamInfer(&context);
-  ASSERT_TRUE(stream->Write(sums("first")));
-  inference::ModelStreamInferResponse response;
-  ASSERT_TRUE(stream->Read(&response));
-  Status waiting_status;
-  inference::ModelInferResponse waiting_answer;
-  std::thread waiting;
-  {
-    const Blocked blocked(*service_);
-    std::latch sent(1);
-    waiting = std::thread([&] {
-      ClientContext own;
-      sent.count_down();
-      waiting_status = stub_->ModelInfer(&own, texts("x"), &waiting_answer);
-    });
-    sent.wait();
-    // Answered behind it, so it has come in, unless the client's threads overtook each other.
-    ClientContext second;
-    inference::ServerLiveResponse live;
-    ASSERT_TRUE(stub_->ServerLive(&second, {}, &live).ok());
-    server_->stop_accepting();
-    const Status refused = infer(sums());
-    EXPECT_EQ(refused.error_code(), StatusCode::UNAVAILABLE);
-    EXPECT_EQ(refused.error_message(),
-              "GRPC server is shutting down and has stopped accepting new requests.");
-    EXPECT_FALSE(stream->Read(&response));
-    EXPECT_EQ(stream->Finish().error_code(), StatusCode::UNAVAILABLE);
-  }
-  waiting.join();
-  if (!waiting_status.ok()) {
-    EXPECT_EQ(waiting_status.error_code(), StatusCode::UNAVAILABLE);
-  }
-  EXPECT_TRUE(server_->drain(std::chrono::seconds(30)));
-}
-
-TEST_F(GrpcServerTest, ADrainOutOfTimeSaysSo) {
-  start();
-  ClientContext context;
-  const auto stream = stub_->ModelStreamInfer(&context);
-  ASSERT_TRUE(stream->Write(sums()));
-  inference::ModelStreamInferResponse response;
-  ASSERT_TRUE(stream->Read(&response));
-  {
-    const Blocked blocked(*service_);
-    ASSERT_TRUE(stream->Write(texts("x")));
-    ASSERT_TRUE(stream->Write(sums()));
-    EXPECT_FALSE(server_->drain(milliseconds(1)));  // the stream is open
-  }
-  ASSERT_TRUE(stream->Read(&response));
-  server_->stop_accepting();
-  EXPECT_TRUE(server_->drain(std::chrono::seconds(30)));
 }
 
 TEST_F(GrpcServerTest, APortThatIsTakenNamesItsOwner) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "api/extensions.h"
 #include "api/grpc/call_gate.h"
 #include "api/grpc/describe.h"
 #include "api/grpc/grpc_status.h"
@@ -48,10 +49,6 @@ using WithInfer =
     Rpc::WithRawCallbackMethod_ModelInfer<Rpc::WithRawCallbackMethod_ModelStreamInfer<Base>>;
 using Calls = WithInfer<WithHealth<WithMetadata<
     WithRepository<WithSystemSharedMemory<WithCudaSharedMemory<WithSettings<Rpc::Service>>>>>>>;
-
-constexpr const char* kExtensions[] = {"model_repository", "model_configuration",
-                                       "binary_tensor_data", "parameters", "statistics"};
-
 // What only looks something up, answered on gRPC's thread.
 class InferenceService final : public Calls {
  public:
@@ -88,7 +85,8 @@ class InferenceService final : public Calls {
     return answer(context, "metadata", [&]() -> Result<> {
       response->set_name(server_.name);
       response->set_version(server_.version);
-      for (const char* extension : kExtensions) response->add_extensions(extension);
+      for (const std::string_view extension : kProtocolExtensions)
+        response->add_extensions(std::string(extension));
       return {};
     });
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "api/extensions.h"
 #include "api/triton/describe.h"
 #include "api/triton/infer_request.h"
 #include "api/triton/repository_request.h"
@@ -27,8 +28,6 @@ using net::Respond;
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain";
-constexpr std::string_view kExtensions[] = {"model_repository", "model_configuration",
-                                            "binary_tensor_data", "parameters", "statistics"};
 
 HttpResponse json_response(std::string body) {
   return {.body = std::move(body)};
@@ -69,7 +68,7 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
 
   HttpResponse server_metadata() const {
     return json_response(
-        server_metadata_json(options_.server_name, options_.server_version, kExtensions));
+        server_metadata_json(options_.server_name, options_.server_version, kProtocolExtensions));
   }
 
   HttpResponse live() const { return service_.live() ? empty_response() : not_ready(400); }

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The protocol extensions that server metadata lists, over HTTP and gRPC alike, in Triton's names
+// and order.
+#pragma once
+
+#include <string_view>
+
+namespace neso {
+
+inline constexpr std::string_view kProtocolExtensions[] = {
+    "model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"};
+
+}  // namespace neso
