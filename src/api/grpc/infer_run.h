@@ -36,6 +36,10 @@ class InferRun {
   // Once. `done` fires on this thread or another one; until then the run must live.
   void start(::grpc::ByteBuffer bytes, Completion<InferResponse> done);
 
+  // After `done`: its answer waits to be written, and counts against the memory as long as the run
+  // lives.
+  void hold_answer(size_t bytes) { wire_.set(bytes); }
+
   // Of the message, empty before it was read: for the answer to a request that failed.
   std::string_view id() const { return message_ ? std::string_view(message_->id()) : ""; }
   std::string_view model() const {

@@ -125,6 +125,7 @@ class StreamInfer final : public Reactor,
     std::optional<ByteBuffer> bytes;
     try {
       bytes = answer_bytes(turn, result);
+      turn.run.hold_answer(bytes->Length());
     } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): told below
     }
     {

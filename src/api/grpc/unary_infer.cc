@@ -48,6 +48,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
     try {
       if (result) {
         response_ = infer_bytes(encode_infer(*result), result->outputs);
+        run_.hold_answer(response_.Length());
       } else {
         status = failed(result.error());
       }
