@@ -96,13 +96,11 @@ Result<> read_outputs(const ModelInferRequest& message, InferRequest& request) {
           "its bytes from raw_output_contents",
           output.name());
     }
-    if (classes) {
-      return unsupported("output '{}' asks for classification; take the values and sort them",
-                         output.name());
-    }
-    // One that is asked for twice is answered once.
-    if (std::ranges::find(request.outputs, output.name()) == request.outputs.end())
-      request.outputs.push_back(output.name());
+    // One that is asked for twice is answered once, as it was asked for first.
+    if (std::ranges::find(request.outputs, output.name()) != request.outputs.end()) continue;
+    request.outputs.push_back(output.name());
+    if (classes)
+      request.classifications.push_back({output.name(), static_cast<uint64_t>(*classes)});
   }
   return {};
 }

@@ -182,6 +182,15 @@ TEST(GrpcInferRequest, SharedMemoryParametersBelongTogether) {
             "string_param.");
 }
 
+TEST(GrpcInferRequest, AnOutputCanBeAskedForAsItsClasses) {
+  const auto request =
+      decode("outputs { name: 'Y' " + parameter("classification", "int64_param: 3") + " }");
+  ASSERT_TRUE(request) << request.error().message;
+  ASSERT_EQ(request->classifications.size(), 1U);
+  EXPECT_EQ(request->classifications[0].output, "Y");
+  EXPECT_EQ(request->classifications[0].count, 3U);
+}
+
 TEST(GrpcInferRequest, ClassificationTakesANumber) {
   const auto output = [](const std::string& value) {
     return "outputs { name: 'Y' " + parameter("classification", value) + " }";
