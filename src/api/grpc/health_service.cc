@@ -68,7 +68,9 @@ class HealthWatch final : public ::grpc::ServerWriteReactor<HealthCheckResponse>
       ending = ending_;
       if (!ending) {
         alarm_.Set(std::chrono::system_clock::now() + look_every_,
-                   [self = shared_from_this()](bool) { self->wake(); });
+                   [weak = weak_from_this()](bool) {  // the alarm keeps it, fired or not
+                     if (const auto self = weak.lock()) self->wake();
+                   });
       }
     }
     if (ending) Finish(*std::move(ending));
