@@ -159,6 +159,12 @@ TEST_F(GrpcServerTest, AMessageBeyondTheMemoryIsRefused) {
   start();
   EXPECT_EQ(infer(texts(std::string(1000, 'x'))).error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_TRUE(infer(texts("short")).ok());
+  {
+    MemoryShare others(&memory, MemoryUse::Request);
+    others.set(190);
+    EXPECT_EQ(infer(texts("short")).error_code(), StatusCode::UNAVAILABLE);
+  }
+  EXPECT_TRUE(infer(texts("short")).ok());
   server_.reset();
   EXPECT_EQ(memory.held_by_requests(), 0U);
 }
