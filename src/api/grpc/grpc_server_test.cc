@@ -22,7 +22,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class GrpcServerTest : public ::testing::Test, protected TestGrpc {};
+class GrpcServerTest : public ::testing::Test, protected TestGrpc {
+ protected:
+  GrpcServerTest() : TestGrpc(NESO_TEST_ONNX, NESO_TEST_ONNX_RUNTIME) {}
+};
 
 TEST_F(GrpcServerTest, TellsWhatIsServed) {
   start();

@@ -21,7 +21,10 @@ using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class GrpcStreamsTest : public ::testing::Test, protected TestGrpc {};
+class GrpcStreamsTest : public ::testing::Test, protected TestGrpc {
+ protected:
+  GrpcStreamsTest() : TestGrpc(NESO_TEST_ONNX, NESO_TEST_ONNX_RUNTIME) {}
+};
 
 TEST_F(GrpcStreamsTest, AStreamIsAnsweredInItsOrder) {
   start();

@@ -24,13 +24,14 @@ namespace neso::grpc_api {
 // Its service has one worker, which texts wait for; see Blocked.
 class TestGrpc {
  protected:
-  TestGrpc() {
-    add("simple", "simple.onnx");
-    add("texts", "identity_bytes.onnx");
-    add("floats", "identity_fp32.onnx");
+  // `graphs` is tests/data/onnx.
+  TestGrpc(const std::filesystem::path& graphs, const std::filesystem::path& onnx_runtime) {
+    add("simple", graphs / "simple.onnx");
+    add("texts", graphs / "identity_bytes.onnx");
+    add("floats", graphs / "identity_fp32.onnx");
     RepositoryOptions options;
     options.folders = {folder_.path()};
-    options.engine.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
+    options.engine.onnx_runtime_library = onnx_runtime;
     repository_ = *Repository::open(options, metrics_, system_clock_);
     service_ = *Service::create(*repository_, {.workers = 1});
     options_.address = "127.0.0.1";
@@ -51,10 +52,9 @@ class TestGrpc {
     health_ = ::grpc::health::v1::Health::NewStub(channel_);
   }
 
-  void add(const std::string& model, const std::string& graph) {
+  void add(const std::string& model, const std::filesystem::path& graph) {
     std::filesystem::create_directories(folder_.path() / model / "1");
-    std::filesystem::copy_file(std::filesystem::path(NESO_TEST_ONNX) / graph,
-                               folder_.path() / model / "1" / "model.onnx");
+    std::filesystem::copy_file(graph, folder_.path() / model / "1" / "model.onnx");
   }
 
   ::grpc::Status infer(const inference::ModelInferRequest& request) {
