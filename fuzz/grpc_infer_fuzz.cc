@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!message) return 0;
   const auto version = neso::grpc_api::read_version((*message)->model_version());
   if (!version) return 0;
-  auto request = neso::grpc_api::decode_infer(*std::move(message), *version);
+  auto request = neso::grpc_api::decode_infer(*message, *version);
   if (!request) return 0;
   unsigned sum = 0;
   for (const auto& [name, tensor] : request->inputs) {

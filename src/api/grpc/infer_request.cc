@@ -107,7 +107,7 @@ Result<> read_outputs(const ModelInferRequest& message, InferRequest& request) {
 
 }  // namespace
 
-Result<InferRequest> decode_infer(Message message, std::optional<int64_t> version) {
+Result<InferRequest> decode_infer(const Message& message, std::optional<int64_t> version) {
   NESO_TRY_VOID(check_sizes(*message));
   NESO_TRY_VOID(check_request_parameters(message->parameters()));
   InferRequest request;

@@ -16,8 +16,9 @@ namespace neso::grpc_api {
 
 // The tensors share the message's memory where its bytes are theirs. `version` is the message's
 // own, read before.
-Result<InferRequest> decode_infer(std::shared_ptr<const inference::ModelInferRequest> message,
-                                  std::optional<int64_t> version);
+Result<InferRequest> decode_infer(
+    const std::shared_ptr<const inference::ModelInferRequest>& message,
+    std::optional<int64_t> version);
 
 // An input of the message holds text, or other elements of any length: decoding it and what follows
 // is work.

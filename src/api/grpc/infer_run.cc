@@ -15,7 +15,7 @@ constexpr size_t kReadAtOnce = size_t{16} << 10;
 
 }  // namespace
 
-void InferRun::start(::grpc::ByteBuffer bytes, Completion<InferResponse> done) {
+void InferRun::start(::grpc::ByteBuffer& bytes, Completion<InferResponse> done) {
   const size_t size = bytes.Length();
   if (!wire_.resize(size)) return done(wire_.refusal(size));
   const bool at_once = size <= kReadAtOnce;
@@ -25,8 +25,10 @@ void InferRun::start(::grpc::ByteBuffer bytes, Completion<InferResponse> done) {
   }
   // Shared, because a std::function must be copyable.
   const auto carried = std::make_shared<Completion<InferResponse>>(std::move(done));
-  service_.post([this, at_once, bytes, carried]() mutable {
-    if (at_once || read(bytes, *carried)) infer(std::move(*carried));
+  ::grpc::ByteBuffer taken;
+  taken.Swap(&bytes);
+  service_.post([this, at_once, taken, carried]() mutable {
+    if (at_once || read(taken, *carried)) infer(std::move(*carried));
   });
 }
 

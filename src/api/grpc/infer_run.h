@@ -33,8 +33,9 @@ class InferRun {
   InferRun(const InferPort& port, std::shared_ptr<const std::atomic<bool>> gone)
       : service_(port.service), wire_(port.memory, MemoryUse::Request), gone_(std::move(gone)) {}
 
-  // Once. `done` fires on this thread or another one; until then the run must live.
-  void start(::grpc::ByteBuffer bytes, Completion<InferResponse> done);
+  // Once; lets go of `bytes`. `done` fires on this thread or another one; until then the run must
+  // live.
+  void start(::grpc::ByteBuffer& bytes, Completion<InferResponse> done);
 
   // After `done`: its answer waits to be written, and counts against the memory as long as the run
   // lives.

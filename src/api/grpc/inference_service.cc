@@ -186,9 +186,7 @@ class InferenceService final : public Calls {
   Reactor* ModelInfer(CallbackServerContext* context, const ByteBuffer* request,
                       ByteBuffer* response) override {
     // gRPC keeps the bytes until the call is over, and has no use for them.
-    ByteBuffer bytes;
-    bytes.Swap(const_cast<ByteBuffer*>(request));
-    return start_unary_infer(port_, *context, std::move(bytes), *response);
+    return start_unary_infer(port_, *context, const_cast<ByteBuffer&>(*request), *response);
   }
 
   ::grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>* ModelStreamInfer(

@@ -74,7 +74,7 @@ class StreamInfer final : public Reactor,
         turn = turns_.emplace_back(std::make_shared<Turn>(port_, gone_));
       }
     }
-    if (turn) contain("a gRPC request", [&] { begin(turn, std::move(bytes)); });
+    if (turn) contain("a gRPC request", [&] { begin(turn, bytes); });
     go_on();
   }
 
@@ -113,12 +113,13 @@ class StreamInfer final : public Reactor,
     std::optional<::grpc::Status> finish = {};
   };
 
-  void begin(const std::shared_ptr<Turn>& turn, ByteBuffer bytes) {
-    Completion<InferResponse> done([self = shared_from_this(), turn](Result<InferResponse> result) {
-      self->answer(*turn, std::move(result));
-    });
+  void begin(const std::shared_ptr<Turn>& turn, ByteBuffer& bytes) {
+    Completion<InferResponse> done(
+        [self = shared_from_this(), turn](const Result<InferResponse>& result) {
+          self->answer(*turn, result);
+        });
     if (port_.gate.stopping()) return done(stopping_error());
-    turn->run.start(std::move(bytes), std::move(done));
+    turn->run.start(bytes, std::move(done));
   }
 
   void answer(Turn& turn, const Result<InferResponse>& result) EXCLUDES(mutex_) {

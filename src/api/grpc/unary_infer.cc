@@ -24,11 +24,10 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
     gate_.activity().request_begun();
   }
 
-  void start(::grpc::ByteBuffer bytes) {
+  void start(::grpc::ByteBuffer& bytes) {
     contain("a gRPC request", [&] {
-      run_.start(std::move(bytes), Completion<InferResponse>([this](Result<InferResponse> result) {
-                   finish(std::move(result));
-                 }));
+      run_.start(bytes, Completion<InferResponse>(
+                            [this](Result<InferResponse> result) { finish(std::move(result)); }));
     });
   }
 
@@ -78,7 +77,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
 
 ::grpc::ServerUnaryReactor* start_unary_infer(const InferPort& port,
                                               ::grpc::CallbackServerContext& context,
-                                              ::grpc::ByteBuffer request,
+                                              ::grpc::ByteBuffer& request,
                                               ::grpc::ByteBuffer& response) {
   Result<> admitted = port.gate.admit("inference", context);
   if (admitted && port.gate.stopping()) admitted = stopping_error();
@@ -89,7 +88,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
   }
   compress_answers(context, port.compression);
   auto* call = new UnaryInfer(port, context, response);
-  call->start(std::move(request));
+  call->start(request);
   return call;
 }
 

@@ -10,11 +10,11 @@
 
 namespace neso::grpc_api {
 
-// Takes the request's bytes; `response` and `context` are gRPC's and live until the reactor is
+// Lets go of the request's bytes; `response` and `context` are gRPC's and live until the reactor is
 // done.
 ::grpc::ServerUnaryReactor* start_unary_infer(const InferPort& port,
                                               ::grpc::CallbackServerContext& context,
-                                              ::grpc::ByteBuffer request,
+                                              ::grpc::ByteBuffer& request,
                                               ::grpc::ByteBuffer& response);
 
 }  // namespace neso::grpc_api
