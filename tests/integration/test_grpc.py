@@ -211,6 +211,26 @@ class Cancelling(unittest.TestCase):
             self.assertEqual(server.stop(), 0)
 
 
+class Control(unittest.TestCase):
+    def test_models_come_and_go(self):
+        with TemporaryRepository() as repository:
+            repository.add("simple", files=[("model.onnx", ONNX / "simple.onnx")])
+            with Server(repository.path, "--model-control-mode=explicit") as server:
+                with triton.InferenceServerClient(f"127.0.0.1:{server.grpc_port}") as client:
+                    self.assertFalse(client.is_model_ready("simple"))
+                    client.load_model("simple")
+                    self.assertEqual(client.infer("simple", sum_inputs()).as_numpy("OUTPUT0")[0][0], 2)
+                    client.load_model("other", config='{"max_batch_size": 2}',
+                                      files={"file:1/model.onnx": (ONNX / "simple.onnx").read_bytes()})
+                    self.assertEqual(client.get_model_config("other").config.max_batch_size, 2)
+                    client.unload_model("simple")
+                    self.assertFalse(client.is_model_ready("simple"))
+                    with self.assertRaises(InferenceServerException) as refused:
+                        client.load_model("nobody")
+                    self.assertIn("failed to load 'nobody', failed to poll from model repository",
+                                  refused.exception.message())
+
+
 class Stopping(unittest.TestCase):
     def test_what_was_accepted_is_answered(self):
         with Server(MODELS) as server:

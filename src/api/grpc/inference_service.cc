@@ -11,6 +11,7 @@
 #include "api/grpc/describe.h"
 #include "api/grpc/grpc_status.h"
 #include "api/grpc/model_version.h"
+#include "api/grpc/repository_request.h"
 #include "api/grpc/stream_infer.h"
 #include "api/grpc/unary_infer.h"
 #include "base/error.h"
@@ -135,15 +136,22 @@ class InferenceService final : public Calls {
   }
 
   Reactor* RepositoryModelLoad(CallbackServerContext* context,
-                               const inference::RepositoryModelLoadRequest*,
+                               const inference::RepositoryModelLoadRequest* request,
                                inference::RepositoryModelLoadResponse*) override {
-    return not_yet(context, "model-repository", "loading a model on request");
+    auto overrides = decode_load(*request);
+    return change(context, overrides ? Result<>() : overrides.error(), [&](Completion<void> done) {
+      service_.load_model(request->model_name(), *std::move(overrides), std::move(done));
+    });
   }
+
   Reactor* RepositoryModelUnload(CallbackServerContext* context,
-                                 const inference::RepositoryModelUnloadRequest*,
+                                 const inference::RepositoryModelUnloadRequest* request,
                                  inference::RepositoryModelUnloadResponse*) override {
-    return not_yet(context, "model-repository", "unloading a model on request");
+    return change(context, check_unload(*request), [&](Completion<void> done) {
+      service_.unload_model(request->model_name(), std::move(done));
+    });
   }
+
   Reactor* SystemSharedMemoryStatus(CallbackServerContext* context,
                                     const inference::SystemSharedMemoryStatusRequest*,
                                     inference::SystemSharedMemoryStatusResponse*) override {
@@ -201,6 +209,25 @@ class InferenceService final : public Calls {
     if (done) done = work();
     Reactor* reactor = context->DefaultReactor();
     reactor->Finish(to_status(done));
+    return reactor;
+  }
+
+  // Loads and unloads take their time, on the service's threads; a stopping server waits for them.
+  template <typename Work>
+  Reactor* change(CallbackServerContext* context, Result<> request, const Work& work) {
+    Reactor* reactor = context->DefaultReactor();
+    Result<> admitted = port_.gate.admit("model-repository", *context);
+    if (admitted) admitted = std::move(request);
+    if (!admitted) {
+      reactor->Finish(to_status(admitted));
+      return reactor;
+    }
+    net::Activity& activity = port_.gate.activity();
+    activity.request_begun();
+    work(Completion<void>([reactor, &activity](const Result<>& changed) {
+      activity.requests_ended(1);  // while gRPC, and so the server, still waits for the call
+      reactor->Finish(to_status(changed));
+    }));
     return reactor;
   }
 

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of RepositoryModelLoad and RepositoryModelUnload.
+#pragma once
+
+#include <grpc_service.pb.h>
+
+#include "base/result.h"
+#include "serving/requests.h"
+
+namespace neso::grpc_api {
+
+Result<ModelOverrides> decode_load(const inference::RepositoryModelLoadRequest& message);
+
+// unload_dependents has a type and, without ensembles, no meaning; others are ignored, as in
+// Triton.
+Result<> check_unload(const inference::RepositoryModelUnloadRequest& message);
+
+}  // namespace neso::grpc_api
