@@ -130,11 +130,29 @@ bool holds_texts(const ModelInferRequest& message) {
   });
 }
 
+static void set_parameter(const ResponseParameter& value, inference::InferParameter& parameter) {
+  std::visit(
+      [&]<typename T>(const T& held) {
+        if constexpr (std::is_same_v<T, bool>) {
+          parameter.set_bool_param(held);
+        } else if constexpr (std::is_same_v<T, int64_t>) {
+          parameter.set_int64_param(held);
+        } else if constexpr (std::is_same_v<T, double>) {
+          parameter.set_double_param(held);
+        } else {
+          parameter.set_string_param(held);
+        }
+      },
+      value);
+}
+
 inference::ModelInferResponse encode_infer(const InferResponse& response) {
   inference::ModelInferResponse message;
   message.set_model_name(response.model);
   message.set_model_version(std::to_string(response.version));
   message.set_id(response.id);
+  for (const auto& [name, value] : response.parameters)
+    set_parameter(value, (*message.mutable_parameters())[name]);
   for (const auto& [name, tensor] : response.outputs) {
     auto& output = *message.add_outputs();
     output.set_name(name);

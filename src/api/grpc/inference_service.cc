@@ -147,8 +147,9 @@ class InferenceService final : public Calls {
   Reactor* RepositoryModelUnload(CallbackServerContext* context,
                                  const inference::RepositoryModelUnloadRequest* request,
                                  inference::RepositoryModelUnloadResponse*) override {
-    return change(context, check_unload(*request), [&](Completion<void> done) {
-      service_.unload_model(request->model_name(), std::move(done));
+    const auto parts = decode_unload(*request);
+    return change(context, parts ? Result<>() : parts.error(), [&](Completion<void> done) {
+      service_.unload_model(request->model_name(), *parts, std::move(done));
     });
   }
 

@@ -39,10 +39,11 @@ Result<ModelOverrides> decode_load(const inference::RepositoryModelLoadRequest& 
   return overrides;
 }
 
-Result<> check_unload(const inference::RepositoryModelUnloadRequest& message) {
+Result<bool> decode_unload(const inference::RepositoryModelUnloadRequest& message) {
   NESO_TRY_VOID(check_repository(message.repository_name()));
   const auto dependents = message.parameters().find("unload_dependents");
-  if (dependents == message.parameters().end() || dependents->second.has_bool_param()) return {};
+  if (dependents == message.parameters().end()) return false;
+  if (dependents->second.has_bool_param()) return dependents->second.bool_param();
   return invalid_argument(
       "invalid value type for 'unload_dependents' parameter, expected bool_param.");
 }

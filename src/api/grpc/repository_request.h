@@ -11,8 +11,7 @@ namespace neso::grpc_api {
 
 Result<ModelOverrides> decode_load(const inference::RepositoryModelLoadRequest& message);
 
-// unload_dependents has a type and, without ensembles, no meaning; others are ignored, as in
-// Triton.
-Result<> check_unload(const inference::RepositoryModelUnloadRequest& message);
+// Whether unload_dependents is given and true; other parameters are ignored, as in Triton.
+Result<bool> decode_unload(const inference::RepositoryModelUnloadRequest& message);
 
 }  // namespace neso::grpc_api

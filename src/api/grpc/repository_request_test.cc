@@ -36,11 +36,11 @@ TEST(GrpcRepositoryRequest, OtherParametersAreRefusedInTritonsWords) {
 TEST(GrpcRepositoryRequest, UnloadDependentsIsABool) {
   inference::RepositoryModelUnloadRequest message;
   (*message.mutable_parameters())["own"].set_int64_param(1);
-  EXPECT_TRUE(check_unload(message));
+  EXPECT_FALSE(decode_unload(message).value());
   (*message.mutable_parameters())["unload_dependents"].set_bool_param(true);
-  EXPECT_TRUE(check_unload(message));
+  EXPECT_TRUE(decode_unload(message).value());
   (*message.mutable_parameters())["unload_dependents"].set_int64_param(1);
-  EXPECT_EQ(check_unload(message).error().message,
+  EXPECT_EQ(decode_unload(message).error().message,
             "invalid value type for 'unload_dependents' parameter, expected bool_param.");
 }
 
