@@ -26,6 +26,7 @@ ARROWS = {
     "engine/cuda": ["engine", "checkpoint"],
     "serving": ["engine", "engine/onnx", "engine/cpu", "tokenizer", "checkpoint", "config"],
     "net": ["base"],
+    "load": ["net", "tensor"],
     "api": ["serving", "net"],
     "api/*": ["api", "serving", "net"],
     "app": ["*"],

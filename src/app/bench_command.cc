@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `neso bench`: the same workloads through every engine, interleaved in one run.
+// `neso bench`: the same workloads through every engine, interleaved in one run; with --url, load
+// on a server (load_command.cc).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "app/bench_run.h"
 #include "app/command.h"
 #include "app/command_line.h"
+#include "app/load_command.h"
 #include "app/model_path.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -36,6 +38,7 @@ struct BenchCommand {
   fs::path plot;
   bool json = false;
   BenchOptions run;
+  LoadCommand load;
 };
 
 const std::string& cases_help() {
@@ -52,44 +55,49 @@ OptionTable option_table(BenchCommand& command) {
   return {
       .synopsis = "neso bench [options]",
       .description =
-          "Every combination of precision, instruction set and threads is one engine. All take "
-          "turns in one run, so that a machine whose speed drifts treats all alike. "
+          "Without --url it measures engines: every combination of precision, instruction set and "
+          "threads is one. All take turns in one run, so that a machine whose speed drifts treats "
+          "all alike. With --url it puts load on a server, a step after another. "
           "docs/benchmarks.md tells how to read the result.",
-      .sections = {{"",
-                    {{"model", text_value(command.model),
-                      "model folder, or the name of a model in the cache"},
-                     {"engine", text_value(engines.engines),
-                      "engines to compare, separated by commas: cpu (ours), onnx (ONNX Runtime); "
-                      "ratios are to the last. Unset: cpu, and onnx when there is a model.onnx"},
-                     {"precision", text_value(engines.precisions),
-                      "precisions of our engine to compare, separated by commas: fp32, bf16, int8"},
-                     {"isa", text_value(engines.isas),
-                      "instruction sets of our engine to compare, separated by commas: generic; "
-                      "avx2, avx512, avx512_vnni, avx512_bf16, avx512_amx; neon, neon_dotprod, "
-                      "neon_i8mm, neon_bf16. Unset: the best that this machine has"},
-                     {"threads", text_value(engines.threads),
-                      "numbers of threads of each engine to compare, separated by commas; 0: one "
-                      "per core"},
-                     {"cases", text_value(command.cases), cases_help()},
-                     {"pooling", text_value(command.pooling),
-                      "how token states become a vector: cls, max, mean, mean_sqrt_len_tokens, "
-                      "weightedmean, lasttoken. With cls or lasttoken our engine leaves out the "
-                      "other tokens' states in the last layer, which the roof counts. Unset: as "
-                      "the folder says"},
-                     {"onnx", path_value(engines.onnx_model),
-                      "model.onnx for the engine onnx, when the folder has none"},
-                     {"onnx-int8", path_value(engines.quantized_onnx_model),
-                      "a quantized model.onnx for the engine onnx, measured beside the other"},
-                     {"onnxruntime-library", path_value(engines.onnx_library),
-                      "libonnxruntime to open"},
-                     {"seconds", float_value(command.run.seconds, 0.01, 3600),
-                      "least time per case and engine"},
-                     {"plot", path_value(command.plot),
-                      "SVG file to draw: tokens per second over the N of lenN cases, milliseconds "
-                      "over the N of batchN cases"},
-                     {"profile", flag_value(engines.profile),
-                      "also print the share of each operation in our engines' time"},
-                     {"json", flag_value(command.json), "one JSON line per case and engine"}}}},
+      .sections =
+          {{"",
+            {{"model", text_value(command.model),
+              "model folder, or the name of a model in the cache; with --url: as the "
+              "server calls it"},
+             {"seconds", float_value(command.run.seconds, 0.01, 3600),
+              "least time per case and engine; with --url: time that each step measures"},
+             {"plot", path_value(command.plot),
+              "SVG file to draw: tokens per second over the N of lenN cases, milliseconds "
+              "over the N of batchN cases; with --url: milliseconds and requests per "
+              "second over the load"},
+             {"json", flag_value(command.json), "one JSON line per case and engine, or per step"}}},
+           {"Engines",
+            {{"engine", text_value(engines.engines),
+              "engines to compare, separated by commas: cpu (ours), onnx (ONNX Runtime); "
+              "ratios are to the last. Unset: cpu, and onnx when there is a model.onnx"},
+             {"precision", text_value(engines.precisions),
+              "precisions of our engine to compare, separated by commas: fp32, bf16, int8"},
+             {"isa", text_value(engines.isas),
+              "instruction sets of our engine to compare, separated by commas: generic; "
+              "avx2, avx512, avx512_vnni, avx512_bf16; neon, neon_dotprod, neon_i8mm, "
+              "neon_bf16. Unset: the best that this machine has"},
+             {"threads", text_value(engines.threads),
+              "numbers of threads of each engine to compare, separated by commas; 0: one "
+              "per core"},
+             {"cases", text_value(command.cases), cases_help()},
+             {"pooling", text_value(command.pooling),
+              "how token states become a vector: cls, max, mean, mean_sqrt_len_tokens, "
+              "weightedmean, lasttoken. With cls or lasttoken our engine leaves out the "
+              "other tokens' states in the last layer, which the roof counts. Unset: as "
+              "the folder says"},
+             {"onnx", path_value(engines.onnx_model),
+              "model.onnx for the engine onnx, when the folder has none"},
+             {"onnx-int8", path_value(engines.quantized_onnx_model),
+              "a quantized model.onnx for the engine onnx, measured beside the other"},
+             {"onnxruntime-library", path_value(engines.onnx_library), "libonnxruntime to open"},
+             {"profile", flag_value(engines.profile),
+              "also print the share of each operation in our engines' time"}}},
+           load_section(command.load)},
       .reads_environment = false};
 }
 
@@ -184,13 +192,31 @@ Result<> bench(BenchCommand command) {
   return write_file_atomically(command.plot, draw_bench_plot(plot));
 }
 
+// Options of the other kind of benchmark would be ignored.
+Result<> check_kind(const BenchCommand& command) {
+  if (command.load.url.empty()) {
+    if (command.load == LoadCommand{}) return {};
+    return invalid_argument("options of the load on a server need its --url");
+  }
+  const bool engines =
+      command.engines != EngineLists{} || !command.cases.empty() || !command.pooling.empty();
+  if (!engines) return {};
+  return invalid_argument("--url measures a server: options of engines say nothing there");
+}
+
+Result<> run(const BenchCommand& command) {
+  NESO_TRY_VOID(check_kind(command));
+  if (command.load.url.empty()) return bench(command);
+  return run_load(command.load, {command.model, command.run.seconds, command.plot, command.json});
+}
+
 }  // namespace
 
 int run_bench(std::string_view program, CommandWords words) {
   BenchCommand command;
   const CommandLine line = read_command_line(option_table(command), program, words);
   if (line.exit_status) return *line.exit_status;
-  if (auto done = bench(command); !done) {
+  if (auto done = run(command); !done) {
     fmt::print(stderr, "{}: {}\n", program, done.error().message);
     return kExitFailure;
   }

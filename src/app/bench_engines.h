@@ -26,6 +26,7 @@ struct EngineLists {
   std::filesystem::path quantized_onnx_model;  // one more engine of onnx; empty: none
   std::filesystem::path onnx_library;
   bool profile = false;  // measure our engines' operations
+  bool operator==(const EngineLists&) const = default;
 };
 
 // The words of a list; `option` is the one that complaints name. Refuses an empty list and a word

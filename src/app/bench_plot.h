@@ -4,15 +4,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
-namespace neso {
+#include "app/svg_chart.h"
 
-struct PlotPoint {
-  double x = 0;
-  double y = 0;
-};
+namespace neso {
 
 // One engine. Points in any order; those that are not finite and above 0 are left out.
 struct PlotSeries {
@@ -28,8 +24,5 @@ struct BenchPlot {
 };
 
 std::string draw_bench_plot(const BenchPlot& plot);
-
-// Text as it may stand between tags or in an attribute; what XML cannot hold becomes "?".
-std::string escape_xml(std::string_view text);
 
 }  // namespace neso

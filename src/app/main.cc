@@ -30,7 +30,8 @@ constexpr Command kCommands[] = {
     {"embed", "Write the vectors of texts to standard output, without a server.", run_embed},
     {"doctor", "Examine a model: files, accuracy in every precision, speed, and a verdict.",
      run_doctor},
-    {"bench", "Measure engines on a model, side by side in one run.", run_bench},
+    {"bench", "Measure engines on a model, side by side in one run, or put load on a server.",
+     run_bench},
     {"version", "Print the version of this program.", run_version},
     {"help", "Print the options of a command: neso help COMMAND.", run_help},
 };

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
+#include <charconv>
 #include <fstream>
 #include <set>
 #include <string_view>
@@ -48,22 +48,36 @@ bool holds_one_of(const fs::path& process, const std::set<std::string>& sockets)
 
 }  // namespace
 
-std::optional<std::string> port_owner(const std::string& address, uint16_t port,
-                                      const fs::path& proc) {
+std::vector<int> port_holders(const std::string& address, uint16_t port, const fs::path& proc) {
+  std::vector<int> holders;
   const std::set<std::string> sockets = clashing_sockets(address, port, proc);
-  if (sockets.empty()) return std::nullopt;
+  if (sockets.empty()) return holders;
   std::error_code error;
   for (fs::directory_iterator entry(proc, error), end; !error && entry != end;
        entry.increment(error)) {
-    const std::string pid = entry->path().filename().string();
-    if (!std::all_of(pid.begin(), pid.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
-      continue;
-    if (!holds_one_of(entry->path(), sockets)) continue;
-    std::string program;
-    std::getline(std::ifstream(entry->path() / "comm"), program);
-    return program.empty() ? fmt::format("pid {}", pid) : fmt::format("{} (pid {})", program, pid);
+    const std::string name = entry->path().filename().string();
+    int pid = 0;
+    const auto [stop, not_a_number] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (not_a_number != std::errc() || stop != name.data() + name.size()) continue;
+    if (holds_one_of(entry->path(), sockets)) holders.push_back(pid);
   }
-  return std::nullopt;
+  std::ranges::sort(holders);
+  return holders;
+}
+
+std::string process_name(int pid, const fs::path& proc) {
+  std::string name;
+  std::getline(std::ifstream(proc / std::to_string(pid) / "comm"), name);
+  return name;
+}
+
+std::optional<std::string> port_owner(const std::string& address, uint16_t port,
+                                      const fs::path& proc) {
+  const std::vector<int> holders = port_holders(address, port, proc);
+  if (holders.empty()) return std::nullopt;
+  const std::string program = process_name(holders.front(), proc);
+  if (program.empty()) return fmt::format("pid {}", holders.front());
+  return fmt::format("{} (pid {})", program, holders.front());
 }
 
 }  // namespace neso::net

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of protocols: a new one is a line here.
+#include "load/protocol.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/error.h"
+#include "load/http_apis.h"
+
+namespace neso::load {
+namespace {
+
+// Without --texts, and with it at least.
+constexpr size_t kRequests = 4096;
+
+template <typename Api>
+Result<std::unique_ptr<HttpApi>> text_api(const Target&, const PayloadOptions& payload) {
+  return std::unique_ptr<HttpApi>(std::make_unique<Api>(payload));
+}
+
+// Enough requests that every text of --texts is sent.
+template <auto open_api>
+Result<std::unique_ptr<Protocol>> http(const Target& target, const PayloadOptions& payload) {
+  NESO_TRY(std::unique_ptr<HttpApi> api, open_api(target, payload));
+  const size_t all_texts = (payload.texts.size() + payload.rows - 1) / payload.rows;
+  return make_http_protocol(target, std::move(api), std::max(kRequests, all_texts));
+}
+
+struct Entry {
+  std::string_view name;
+  Result<std::unique_ptr<Protocol>> (*open)(const Target&, const PayloadOptions&);
+};
+
+constexpr std::array<Entry, 4> kProtocols = {{
+    {"triton", &http<&TritonApi::open>},
+    {"ollama", &http<&text_api<OllamaApi>>},
+    {"openai", &http<&text_api<OpenAiApi>>},
+    {"tei", &http<&text_api<TeiApi>>},
+}};
+
+const Entry* find_protocol(std::string_view name) {
+  const auto* found = std::ranges::find(kProtocols, name, &Entry::name);
+  return found == kProtocols.end() ? nullptr : found;
+}
+
+}  // namespace
+
+std::string api_names() {
+  std::string names;
+  for (const Entry& entry : kProtocols) names.append(names.empty() ? "" : ", ").append(entry.name);
+  return names;
+}
+
+Result<> check_api(std::string_view name) {
+  if (find_protocol(name) != nullptr) return {};
+  return invalid_argument("there is no API '{}'; choose from {}", name, api_names());
+}
+
+Result<std::unique_ptr<Protocol>> open_protocol(const Target& target,
+                                                const PayloadOptions& payload) {
+  NESO_TRY_VOID(check_api(target.api));
+  return find_protocol(target.api)->open(target, payload);
+}
+
+}  // namespace neso::load
