@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/json_writer.h"
@@ -43,10 +44,12 @@ void write_integers(JsonWriter& writer, const Tensor& tensor) {
 
 void write_data(JsonWriter& writer, const Tensor& tensor) {
   switch (tensor.dtype()) {
-    case DType::Bytes:
-      // Our own tensor: its wire form is sound.
-      for (const std::string_view element : *bytes_elements(tensor.bytes())) writer.string(element);
+    case DType::Bytes: {
+      const auto elements = bytes_elements(tensor.bytes());
+      NESO_CHECK(elements.has_value());  // the tensor is our own
+      for (const std::string_view element : *elements) writer.string(element);
       break;
+    }
     case DType::Bool:
       for (const uint8_t value : tensor.as<uint8_t>()) writer.boolean(value != 0);
       break;
@@ -146,11 +149,12 @@ InferBody binary_infer_body(std::span<const NamedTensor> inputs) {
 
 // Names and types stand in front of the shape, values behind it: the first "shape" is the one.
 int64_t rows_of_answer(std::string_view body) {
-  constexpr std::string_view kKey = "\"shape\":[";
+  constexpr std::string_view kKey = "\"shape\"";
   const size_t at = body.find(kKey);
   if (at == body.npos) return -1;
+  std::string_view rest = body.substr(at + kKey.size());
+  rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n:["), rest.size()));
   int64_t rows = -1;
-  const std::string_view rest = body.substr(at + kKey.size());
   std::from_chars(rest.data(), rest.data() + rest.size(), rows);
   return rows;
 }
