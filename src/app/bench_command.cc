@@ -79,8 +79,8 @@ OptionTable option_table(BenchCommand& command) {
               "precisions of our engine to compare, separated by commas: fp32, bf16, int8"},
              {"isa", text_value(engines.isas),
               "instruction sets of our engine to compare, separated by commas: generic; "
-              "avx2, avx512, avx512_vnni, avx512_bf16; neon, neon_dotprod, neon_i8mm, "
-              "neon_bf16. Unset: the best that this machine has"},
+              "avx2, avx512, avx512_vnni, avx512_bf16, avx512_amx; neon, neon_dotprod, "
+              "neon_i8mm, neon_bf16. Unset: the best that this machine has"},
              {"threads", text_value(engines.threads),
               "numbers of threads of each engine to compare, separated by commas; 0: one "
               "per core"},
