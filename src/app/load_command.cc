@@ -103,7 +103,7 @@ Result<load::PayloadOptions> read_payload(const LoadCommand& command, const std:
   }
   for (const std::string& text : command.shapes) {
     NESO_TRY(auto shape, read_shape(text));
-    payload.shapes.insert(std::move(shape));
+    payload.shapes.insert_or_assign(std::move(shape.first), std::move(shape.second));
   }
   return payload;
 }
@@ -228,7 +228,7 @@ OptionSection load_section(LoadCommand& command) {
        {"binary", flag_value(command.binary),
         "triton: tensors as bytes instead of JSON; openai: vectors in base64"},
        {"texts", text_value(command.texts),
-        "file of texts to send, one per line; unset: words made from the seed"},
+        "file of texts to send, one per line, up to 64 MiB; unset: words made from the seed"},
        {"tokens", integer_value(command.tokens, 1, 1 << 20),
         "words of a text that is made, ids of a row of token ids"},
        {"text-input", text_value(command.text_input),

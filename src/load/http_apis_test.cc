@@ -196,6 +196,15 @@ TEST(TritonApi, SaysWhyThereIsNothingToSend) {
     EXPECT_FALSE(open_protocol(api.target("triton"), {.model = name})) << name;
 }
 
+TEST(Protocols, AnOptionThatAnApiHasNoUseForIsRefused) {
+  ScriptedApi api({});
+  for (const char* name : {"ollama", "tei"}) {
+    EXPECT_FALSE(open_protocol(api.target(name), {.model = "m", .binary = true})) << name;
+    EXPECT_FALSE(open_protocol(api.target(name), {.model = "m", .text_input = "text"})) << name;
+  }
+  EXPECT_FALSE(open_protocol(api.target("openai"), {.model = "m", .shapes = {{"x", Shape{1}}}}));
+}
+
 TEST(Protocols, RequestsDifferAndEveryTextIsSent) {
   ScriptedApi api({});
   PayloadOptions payload{.model = "m"};

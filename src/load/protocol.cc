@@ -30,14 +30,16 @@ Result<std::unique_ptr<Protocol>> http(const Target& target, const PayloadOption
 
 struct Entry {
   std::string_view name;
+  bool has_binary;   // a second form of requests or answers
+  bool has_tensors;  // takes tensors, not texts alone
   Result<std::unique_ptr<Protocol>> (*open)(const Target&, const PayloadOptions&);
 };
 
 constexpr std::array<Entry, 4> kProtocols = {{
-    {"triton", &http<&TritonApi::open>},
-    {"ollama", &http<&text_api<OllamaApi>>},
-    {"openai", &http<&text_api<OpenAiApi>>},
-    {"tei", &http<&text_api<TeiApi>>},
+    {"triton", true, true, &http<&TritonApi::open>},
+    {"ollama", false, false, &http<&text_api<OllamaApi>>},
+    {"openai", true, false, &http<&text_api<OpenAiApi>>},
+    {"tei", false, false, &http<&text_api<TeiApi>>},
 }};
 
 const Entry* find_protocol(std::string_view name) {
@@ -61,7 +63,14 @@ Result<> check_api(std::string_view name) {
 Result<std::unique_ptr<Protocol>> open_protocol(const Target& target,
                                                 const PayloadOptions& payload) {
   NESO_TRY_VOID(check_api(target.api));
-  return find_protocol(target.api)->open(target, payload);
+  const Entry& entry = *find_protocol(target.api);
+  if (payload.binary && !entry.has_binary)
+    return invalid_argument("the API {} has no binary form: leave out --binary", entry.name);
+  if (!entry.has_tensors && !(payload.shapes.empty() && payload.text_input.empty())) {
+    return invalid_argument("the API {} takes texts alone: leave out --shape and --text-input",
+                            entry.name);
+  }
+  return entry.open(target, payload);
 }
 
 }  // namespace neso::load

@@ -59,7 +59,9 @@ void Ramp::add_open(const RampStep& step, std::string fault) {
   }
   if (good_.empty()) return;
   const double low = good_.back().load;
-  if (too_high_ == 0) {
+  if (too_high_ == 0 && low * 2 > limits_.most_load) {
+    reason_ = fmt::format("the server kept up with {:g}, the most that is tried", low);
+  } else if (too_high_ == 0) {
     next_ = low * 2;
   } else if (narrowings_ < kNarrowings) {
     ++narrowings_;

@@ -53,6 +53,10 @@ TEST(Ramp, EndsAtTheMostThatIsTried) {
   Ramp ramp(Loop::Closed, 1, {.most_load = 4});
   EXPECT_THAT(climb(ramp, Loop::Closed, 1e9), ElementsAre(1, 2, 4));
   EXPECT_THAT(ramp.reason(), HasSubstr("still growing at 4"));
+  Ramp rates(Loop::Open, 1, {.most_load = 4});
+  EXPECT_THAT(climb(rates, Loop::Open, 1e9), ElementsAre(1, 2, 4));
+  EXPECT_THAT(rates.reason(), HasSubstr("kept up with 4"));
+  EXPECT_EQ(rates.knee()->load, 4);
 }
 
 TEST(Ramp, NarrowsARateDownBetweenTheLastThatWasKeptUpWithAndTheFirstThatWasNot) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/client_loop.h"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdint>
 #include <utility>
 
 namespace neso::net {
@@ -12,6 +14,7 @@ ClientLoop::ClientLoop() : context_(std::make_unique<boost::asio::io_context>(1)
 ClientLoop::~ClientLoop() = default;
 
 void ClientLoop::run() {
+  const auto until_stopped = boost::asio::make_work_guard(*context_);
   context_->restart();
   context_->run();
 }

@@ -20,7 +20,7 @@ class ClientLoop {
   ClientLoop(const ClientLoop&) = delete;
   ClientLoop& operator=(const ClientLoop&) = delete;
 
-  // Works until stop(), or until nothing is left to wait for. May be called again.
+  // Works until stop(). May be called again.
   void run();
   // From the thread that runs it.
   void stop();

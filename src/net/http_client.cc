@@ -209,7 +209,6 @@ void HttpClient::State::fail(HttpFailure failure, std::string why) {
   finish({.failure = failure, .reason = reason});
 }
 
-// Without lingering in TIME_WAIT there would be no port left after 28,000 failures.
 void HttpClient::State::drop() {
   ++epoch;
   error_code ignored;
