@@ -8,6 +8,7 @@
 namespace neso {
 
 inline constexpr std::string_view kProtocolExtensions[] = {
-    "model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"};
+    "classification",     "model_repository",   "model_configuration", "system_shared_memory",
+    "cuda_shared_memory", "binary_tensor_data", "parameters",          "statistics"};
 
 }  // namespace neso

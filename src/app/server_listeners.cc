@@ -95,6 +95,9 @@ std::string triton_error(const Error& error) {
     case ErrorCode::NotFound:
       code = "Not found";
       break;
+    case ErrorCode::AlreadyExists:
+      code = "Already exists";
+      break;
     case ErrorCode::Unsupported:
       code = "Unsupported";
       break;

@@ -17,6 +17,7 @@ namespace neso {
 
 NESO_ERROR_CONSTRUCTOR(invalid_argument, ErrorCode::InvalidArgument)
 NESO_ERROR_CONSTRUCTOR(not_found, ErrorCode::NotFound)
+NESO_ERROR_CONSTRUCTOR(already_exists, ErrorCode::AlreadyExists)
 NESO_ERROR_CONSTRUCTOR(unsupported, ErrorCode::Unsupported)
 NESO_ERROR_CONSTRUCTOR(too_large, ErrorCode::TooLarge)
 NESO_ERROR_CONSTRUCTOR(overloaded, ErrorCode::Overloaded)

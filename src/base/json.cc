@@ -251,6 +251,13 @@ std::optional<bool> JsonValue::as_bool() const {
   return value != nullptr ? std::optional(*value) : std::nullopt;
 }
 
+std::optional<uint64_t> JsonValue::as_unsigned() const {
+  if (const auto* large = std::get_if<uint64_t>(&data_)) return *large;
+  const auto number = as_int();
+  if (!number || *number < 0) return std::nullopt;
+  return static_cast<uint64_t>(*number);
+}
+
 std::optional<int64_t> JsonValue::as_int() const {
   const int64_t* value = std::get_if<int64_t>(&data_);
   return value != nullptr ? std::optional(*value) : std::nullopt;

@@ -44,6 +44,7 @@ class JsonValue {
   // Value when the type fits exactly (a double with an integral value is no int), else nullopt.
   std::optional<bool> as_bool() const;
   std::optional<int64_t> as_int() const;
+  std::optional<uint64_t> as_unsigned() const;
   std::optional<double> as_double() const;  // any number
   std::optional<std::string_view> as_string() const;
   // Empty when it is no array / no object.

@@ -277,6 +277,8 @@ TEST(JsonTree, HoldsEveryType) {
   EXPECT_EQ(tree->find("i")->as_int(), -5);
   EXPECT_EQ(tree->find("i")->as_double(), -5.0);
   EXPECT_EQ(tree->find("u")->as_int(), std::nullopt);
+  EXPECT_EQ(tree->find("u")->as_unsigned(), UINT64_MAX);
+  EXPECT_EQ(tree->find("i")->as_unsigned(), std::nullopt);
   EXPECT_EQ(tree->find("u")->as_double(), 18446744073709551615.0);
   EXPECT_EQ(tree->find("d")->as_int(), std::nullopt);
   EXPECT_EQ(tree->find("d")->as_double(), 2.0);

@@ -9,6 +9,8 @@ std::string_view to_string(ErrorCode code) {
       return "InvalidArgument";
     case ErrorCode::NotFound:
       return "NotFound";
+    case ErrorCode::AlreadyExists:
+      return "AlreadyExists";
     case ErrorCode::Unsupported:
       return "Unsupported";
     case ErrorCode::TooLarge:

@@ -14,6 +14,7 @@ namespace neso {
 enum class ErrorCode {
   InvalidArgument,   // the caller's input is wrong; retrying it unchanged cannot help
   NotFound,          // a model, version, file or route that is not there
+  AlreadyExists,     // a name that is taken
   Unsupported,       // understood, but this build or model cannot do it
   TooLarge,          // over a configured limit; the message names the option that raises it
   Overloaded,        // no room now, try again later

@@ -37,7 +37,7 @@ OptionSection backend_section(ServerDraft& draft);
 OptionSection repository_agent_section();
 OptionSection response_cache_section(ServerDraft& draft);
 OptionSection rate_limiter_section();
-OptionSection memory_section();
+OptionSection memory_section(ServerOptions& options);
 // server_option_rows_deprecated.cc
 OptionSection deprecated_section(ServerDraft& draft);
 

@@ -165,7 +165,7 @@ OptionSection rate_limiter_section() {
             "A resource of the rate limiter. May be given several times.", kNoRateLimiter}}};
 }
 
-OptionSection memory_section() {
+OptionSection memory_section(ServerOptions& o) {
   constexpr double kMaxBytes = 1e15;
   const auto host_policy = [](std::string_view text) {
     return check_named_setting(text, "host-policy", "policy name", ',');
@@ -186,8 +186,8 @@ OptionSection memory_section() {
             "A NUMA node or CPU cores for a named policy.", "instances are not bound to cores yet"},
            {"model-load-gpu-limit", ignored_pair("<device_id>:<fraction>", ':', 1),
             "Share of a GPU's memory above which no model is loaded, as GPU:FRACTION.", kNoGpu},
-           {"allow-client-shm", ignored_bool("false"), "Let clients register shared memory.",
-            "shared memory is not supported yet", "false"}}};
+           {"allow-client-shm", bool_value(o.allow_client_shm),
+            "Let clients register shared memory."}}};
 }
 
 }  // namespace neso

@@ -50,6 +50,8 @@ struct ServerOptions {
   uint16_t grpc_port = 8001;
   GrpcOptions grpc;
 
+  bool allow_client_shm = true;
+
   bool allow_metrics = true;
   std::string metrics_address;  // after parsing never empty: as http_address unless given
   uint16_t metrics_port = 8002;

@@ -19,17 +19,51 @@ std::optional<int64_t> deadline(const InferRequest& request, const Clock& clock)
   return clock.now_ns() + static_cast<int64_t>(wait_ns);
 }
 
+// Service has counted the bytes already.
+Result<> read_shared_inputs(InferRequest& request) {
+  for (const auto& [index, slice] : request.shared_inputs) {
+    Tensor& tensor = request.inputs[index].tensor;
+    NESO_TRY(auto bytes, slice.read());
+    tensor = Tensor(tensor.dtype(), tensor.shape(), std::move(bytes));
+  }
+  request.shared_inputs.clear();  // the region may go
+  return {};
+}
+
+Result<> write_shared_outputs(std::span<const InferRequest::SharedOutput> wanted,
+                              std::vector<NamedTensor>& outputs) {
+  for (const auto& [name, slice] : wanted) {
+    const auto output = std::ranges::find(outputs, name, &NamedTensor::name);
+    if (output == outputs.end()) continue;
+    Tensor& tensor = output->tensor;
+    if (tensor.bytes().size() > slice.byte_size) {
+      return invalid_argument(
+          "shared memory size specified with the request for output '{}' ({} bytes) should be at "
+          "least {} bytes to hold the results",
+          name, slice.byte_size, tensor.bytes().size());
+    }
+    NESO_TRY_VOID(slice.region->write(slice.offset, tensor.bytes()));
+    tensor = Tensor(tensor.dtype(), tensor.shape(), std::vector<std::byte>());
+  }
+  return {};
+}
+
 }  // namespace
 
 struct Model::PendingInfer {
   std::string id;
   std::vector<InferRequest::Classification> classifications;
+  std::vector<InferRequest::SharedOutput> shared_outputs;
   InferPlan plan;
   std::shared_ptr<RequestScope> scope;
   Completion<InferResponse> done;
 };
 
 void Model::infer(InferRequest request, Completion<InferResponse> done) {
+  if (auto read = read_shared_inputs(request); !read) {
+    done(std::move(read).error());
+    return;
+  }
   if (request.raw) {
     if (auto described = describe_raw_input(parts_.config, request); !described) {
       done(std::move(described).error());
@@ -59,9 +93,9 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
     done(std::move(held).error());
     return;
   }
-  const auto pending = std::make_shared<PendingInfer>(
-      PendingInfer{std::move(request.id), std::move(request.classifications),
-                   std::move(plan).value(), scope, std::move(done)});
+  const auto pending = std::make_shared<PendingInfer>(PendingInfer{
+      std::move(request.id), std::move(request.classifications), std::move(request.shared_outputs),
+      std::move(plan).value(), scope, std::move(done)});
   auto completions =
       join_completions(works.size(), [this, pending](std::vector<Result<JobOutput>> results) {
         finish(*pending, std::move(results));
@@ -82,16 +116,19 @@ void Model::infer(const EnsembleModel& ensemble, InferRequest request,
   const auto caller = std::make_shared<Completion<InferResponse>>(std::move(done));
   const auto wanted = std::make_shared<const std::vector<InferRequest::Classification>>(
       std::move(request.classifications));
+  const auto shared = std::make_shared<const std::vector<InferRequest::SharedOutput>>(
+      std::move(request.shared_outputs));
   run_ensemble(ensemble, std::move(request), parts_.recorder,
-               Completion<InferResponse>([this, caller, wanted](Result<InferResponse> result) {
+               Completion<InferResponse>([this, caller, wanted, shared](Result<InferResponse> result) {
                  if (!result) return (*caller)(std::move(result));
                  result->version = parts_.version;
                  // Triton's ensembles always say so, also without a sequence.
                  result->parameters = {{"sequence_id", int64_t{0}},
                                        {"sequence_start", false},
                                        {"sequence_end", false}};
-                 if (auto classified = classify_outputs(*wanted, result->outputs); !classified)
-                   return (*caller)(std::move(classified).error());
+                 Result<> finished = classify_outputs(*wanted, result->outputs);
+                 if (finished) finished = write_shared_outputs(*shared, result->outputs);
+                 if (!finished) return (*caller)(std::move(finished).error());
                  (*caller)(std::move(result));
                }));
 }
@@ -133,9 +170,11 @@ void Model::finish(PendingInfer& pending, std::vector<Result<JobOutput>> results
                          .version = parts_.version,
                          .id = std::move(pending.id),
                          .outputs = pending.plan.assemble(std::move(outputs))};
-  if (auto done = classify_outputs(pending.classifications, response.outputs); !done) {
+  Result<> finished = classify_outputs(pending.classifications, response.outputs);
+  if (finished) finished = write_shared_outputs(pending.shared_outputs, response.outputs);
+  if (!finished) {
     pending.scope->fail(FailureReason::Other);
-    pending.done(std::move(done).error());
+    pending.done(std::move(finished).error());
     return;
   }
   pending.scope->succeed(pending.plan.rows);

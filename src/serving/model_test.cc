@@ -9,6 +9,7 @@
 #include <future>
 
 #include "serving/test_engine.h"
+#include "serving/test_shared_memory.h"
 
 namespace neso {
 namespace {
@@ -224,6 +225,59 @@ TEST_F(ModelTest, TakesNoTextsWithoutATokenizer) {
   const auto response = answer.get();
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::Unsupported);
+}
+
+class SharedModelTest : public ModelTest {
+ protected:
+  // What goes into y when x, four floats, comes from the region's begin; or why it does not.
+  std::string infer_into(uint64_t offset, uint64_t size) {
+    InferRequest request;
+    request.inputs = {{"x", Tensor(DType::Fp32, {1, 4}, {}, nullptr)}};
+    request.shared_inputs = {{0, memory_slice(0, 16)}};
+    request.shared_outputs = {{"y", memory_slice(offset, size)}};
+    auto [done, answer] = waited<InferResponse>();
+    model_->infer(std::move(request), std::move(done));
+    const auto response = answer.get();
+    if (!response) return response.error().message;
+    EXPECT_EQ(response->outputs[0].tensor.shape(), (Shape{1, 4}));
+    EXPECT_TRUE(response->outputs[0].tensor.bytes().empty());
+    return "written";
+  }
+  SharedSlice memory_slice(uint64_t offset, uint64_t size) const {
+    return registry_.slice("r", offset, size).value();
+  }
+
+  ClientMemory memory_{64};
+  SharedMemoryRegistry registry_{true};
+};
+
+TEST_F(SharedModelTest, TensorsComeFromAndGoToAClientsMemory) {
+  make_tensors();
+  ASSERT_TRUE(registry_.register_region({"r", memory_.key(), 0, 64}));
+  memory_.write<float>(0, {1, 2, 3, 4});
+  EXPECT_EQ(infer_into(21, 16), "written");  // anywhere, aligned or not
+  InferRequest plain;
+  plain.inputs = {{"x", Tensor::from<float>(DType::Fp32, {1, 4}, std::vector<float>{1, 2, 3, 4})}};
+  auto [done, answer] = waited<InferResponse>();
+  model_->infer(std::move(plain), std::move(done));
+  const auto expected = answer.get();
+  ASSERT_TRUE(expected);
+  EXPECT_EQ(memory_.read<float>(21, 4), floats(expected->outputs[0]));
+}
+
+TEST_F(SharedModelTest, AnOutputThatDoesNotFitOrHasNoMemoryLeftFailsItsRequest) {
+  make_tensors();
+  ASSERT_TRUE(registry_.register_region({"r", memory_.key(), 0, 64}));
+  EXPECT_EQ(infer_into(48, 15),
+            "shared memory size specified with the request for output 'y' (15 bytes) should be at "
+            "least 16 bytes to hold the results");
+  memory_.resize(32);
+  EXPECT_THAT(infer_into(48, 16), HasSubstr("has only 32 bytes now"));
+  EXPECT_EQ(model_->statistics().fail.count, 2U);
+  EXPECT_EQ(model_->statistics().success.count, 0U);
+  memory_.resize(8);
+  EXPECT_THAT(infer_into(48, 16), HasSubstr("has only 8 bytes now"));
+  EXPECT_EQ(model_->statistics().fail.count, 2U) << "its input could not be read: never queued";
 }
 
 }  // namespace

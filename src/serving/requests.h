@@ -15,6 +15,7 @@
 
 #include "base/memory_budget.h"
 #include "base/result.h"
+#include "serving/shared_memory.h"
 #include "tensor/tensor.h"
 
 namespace neso {
@@ -27,6 +28,16 @@ struct InferRequest {
     std::string output;
     uint64_t count = 0;
   };
+  // inputs[index] has type and shape; its bytes are still in a client's memory.
+  struct SharedInput {
+    size_t index = 0;
+    SharedSlice slice;
+  };
+  // An output whose bytes go into a client's memory, and not into the response.
+  struct SharedOutput {
+    std::string output;
+    SharedSlice slice;
+  };
 
   std::string model;
   std::optional<int64_t> version;  // empty: what the version policy makes the default
@@ -35,6 +46,8 @@ struct InferRequest {
   bool raw = false;  // `inputs` is one tensor of bytes; the config tells its name, type and shape
   std::vector<std::string> outputs;  // empty: all the model's
   std::vector<Classification> classifications = {};
+  std::vector<SharedInput> shared_inputs = {};
+  std::vector<SharedOutput> shared_outputs = {};
   uint64_t timeout_us = 0;                        // 0: none; how long it may wait in the queue
   std::shared_ptr<const std::atomic<bool>> gone;  // the client left; may be null
   std::shared_ptr<MemoryShare> memory = {};       // Service's: what the request holds; may be null
@@ -47,7 +60,7 @@ struct InferResponse {
   int64_t version = 0;
   std::string id;
   std::vector<std::pair<std::string, ResponseParameter>> parameters = {};
-  std::vector<NamedTensor> outputs;
+  std::vector<NamedTensor> outputs;  // those of shared_outputs without bytes
 };
 
 // Texts in, vectors out.

@@ -22,7 +22,9 @@ uint64_t memory_of(const std::vector<NamedTensor>& tensors) {
   return bytes;
 }
 uint64_t memory_of(const InferRequest& request) {
-  return memory_of(request.inputs);
+  uint64_t bytes = memory_of(request.inputs);
+  for (const auto& input : request.shared_inputs) bytes += input.slice.byte_size;
+  return bytes;
 }
 uint64_t memory_of(const InferResponse& response) {
   return memory_of(response.outputs);
@@ -43,7 +45,8 @@ uint64_t memory_of(const EmbedResponse& response) {
 }  // namespace
 
 struct Service::State {
-  State(Repository& models, const ServiceOptions& with) : repository(models), options(with) {}
+  State(Repository& models, const ServiceOptions& with)
+      : repository(models), options(with), shared_memory(with.allow_client_shared_memory) {}
 
   // A request in the service's hands, with its share of the memory: while one is held, the
   // service's destructor waits.
@@ -125,6 +128,7 @@ struct Service::State {
 
   Repository& repository;
   const ServiceOptions options;
+  SharedMemoryRegistry shared_memory;
   std::atomic<bool> stopping = false;
   std::atomic<bool> draining = false;
   Mutex mutex;
@@ -229,6 +233,10 @@ std::vector<IndexEntry> Service::index(bool ready_only) const {
     std::erase_if(index, [](const IndexEntry& e) { return e.version && e.state != "READY"; });
   }
   return index;
+}
+
+SharedMemoryRegistry& Service::shared_memory() {
+  return state_->shared_memory;
 }
 
 void Service::infer(InferRequest request, Completion<InferResponse> done) {

@@ -16,6 +16,7 @@
 #include "config/model_config.h"
 #include "serving/repository.h"
 #include "serving/requests.h"
+#include "serving/shared_memory.h"
 
 namespace neso {
 
@@ -23,6 +24,7 @@ struct ServiceOptions {
   bool strict_readiness = true;
   size_t workers = 0;              // threads that decode and tokenize; 0: one per core
   MemoryBudget* memory = nullptr;  // what requests count against; outlives the service; null: none
+  bool allow_client_shared_memory = true;
 };
 
 class Service {
@@ -64,6 +66,9 @@ class Service {
   // What a dialect must know to decode a request before it has read its tensors; errors as infer's
   // lookup.
   Result<> check_model(std::string_view model, std::optional<int64_t> version) const;
+
+  // Where clients register the memory that their requests name.
+  SharedMemoryRegistry& shared_memory();
 
   // `done` fires exactly once, on one of the service's threads, after the counters were updated.
   // Refused with NotReady while draining.

@@ -8,6 +8,7 @@
 #include "checkpoint/test_folder.h"
 #include "serving/model.h"
 #include "serving/service.h"
+#include "serving/test_shared_memory.h"
 
 namespace neso {
 namespace {
@@ -148,6 +149,22 @@ TEST_F(ServiceMemory, ATimeoutThatPassesWhileTextsAreTokenizedEndsTheRequest) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::DeadlineExceeded);
   EXPECT_EQ(repository_->models()[0]->statistics().fail.count, 0U) << "it was never queued";
+}
+
+TEST_F(ServiceMemory, F11_SharedMemoryThatARequestNamesIsCountedBeforeItIsRead) {
+  add_small_graph();
+  open(uint64_t{64} << 20);
+  constexpr uint64_t kSize = uint64_t{8} << 30;  // of which nothing is ever touched
+  ClientMemory memory(kSize);
+  ASSERT_TRUE(service_->shared_memory().register_region({"r", memory.key(), 0, kSize}));
+  InferRequest request;
+  request.model = "small";
+  request.inputs = {{"input_ids", Tensor(DType::Int64, {1, 2}, {}, nullptr)}};
+  request.shared_inputs = {{0, service_->shared_memory().slice("r", 0, kSize).value()}};
+  const auto refused = ask(&Service::infer, std::move(request));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::TooLarge);
+  EXPECT_EQ(memory_->held_by_requests(), 0U);
 }
 
 }  // namespace

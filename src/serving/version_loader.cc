@@ -23,6 +23,8 @@ std::string_view code_name(ErrorCode code) {
       return "Invalid argument";
     case ErrorCode::NotFound:
       return "Not found";
+    case ErrorCode::AlreadyExists:
+      return "Already exists";
     case ErrorCode::Unsupported:
       return "Unsupported";
     case ErrorCode::Overloaded:

@@ -19,6 +19,8 @@ constexpr size_t kMaxSentence = 2048;
       return ::grpc::StatusCode::INVALID_ARGUMENT;
     case ErrorCode::NotFound:
       return ::grpc::StatusCode::NOT_FOUND;
+    case ErrorCode::AlreadyExists:
+      return ::grpc::StatusCode::ALREADY_EXISTS;
     case ErrorCode::Unsupported:
       return ::grpc::StatusCode::UNIMPLEMENTED;
     case ErrorCode::TooLarge:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/triton/infer_parameters.h"
 #include "base/error.h"
 #include "base/json.h"
 
@@ -72,10 +73,7 @@ class InferBodyReader final : public JsonHandler {
   Result<> open(Result<Place> (InferBodyReader::*inside)(Place), Place root);
   Result<> scalar(const JsonScalar& value);
   Result<> request_member(const JsonScalar& value);
-  Result<> request_parameter(const JsonScalar& value);
   Result<> input_member(const JsonScalar& value);
-  Result<> input_parameter(const JsonScalar& value);
-  Result<> output_parameter(const JsonScalar& value);
   Result<> shape_element(const JsonScalar& value);
   Result<> data_element(const JsonScalar& value);
   Result<Place> object_inside(Place place);
@@ -114,7 +112,7 @@ Result<> InferBodyReader::scalar(const JsonScalar& value) {
     case Place::Request:
       return request_member(value);
     case Place::Parameters:
-      return request_parameter(value);
+      return set_request_parameter(body_, key_, value);
     case Place::Inputs:
     case Place::Outputs:
       return invalid_argument("each element of '{}' must be an object",
@@ -126,7 +124,7 @@ Result<> InferBodyReader::scalar(const JsonScalar& value) {
     case Place::InputData:
       return data_element(value);
     case Place::InputParameters:
-      return input_parameter(value);
+      return set_input_parameter(input(), input_name(), key_, value);
     case Place::Output:
       if (key_ == "name" && !output().name) {
         const auto* name = std::get_if<std::string_view>(&value);
@@ -135,7 +133,7 @@ Result<> InferBodyReader::scalar(const JsonScalar& value) {
       }
       return {};
     case Place::OutputParameters:
-      return output_parameter(value);
+      return set_output_parameter(output(), key_, value);
     case Place::Ignored:
       return {};
   }
@@ -156,48 +154,6 @@ Result<> InferBodyReader::request_member(const JsonScalar& value) {
     return invalid_argument("'id' has {} bytes; at most {} are accepted", id->size(), kMaxIdBytes);
   }
   body_.id = *id;
-  return {};
-}
-
-Result<> InferBodyReader::request_parameter(const JsonScalar& value) {
-  if (std::holds_alternative<std::nullptr_t>(value)) {
-    return invalid_argument(
-        "parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
-  }
-  if (key_.starts_with("triton_")) {
-    return invalid_argument(
-        "parameter keys starting with 'triton_' are reserved for Triton usage and should not be "
-        "specified.");
-  }
-  if (key_ == "binary_data_output") {
-    const auto* flag = std::get_if<bool>(&value);
-    if (flag == nullptr)
-      return invalid_argument("parameter 'binary_data_output' must be true or false");
-    if (!body_.binary_data_output) body_.binary_data_output = *flag;
-  } else if (key_ == "timeout") {
-    const auto* timeout = std::get_if<int64_t>(&value);
-    if (timeout == nullptr || *timeout < 0) {
-      return invalid_argument(
-          "parameter 'timeout' must be a whole number of microseconds, 0 or more");
-    }
-    // Like priority: only a queue policy of the model's config could give it an effect.
-  } else if (key_ == "priority") {
-    const auto* priority = std::get_if<int64_t>(&value);
-    const bool fits =
-        (priority != nullptr && *priority >= 0) || std::holds_alternative<uint64_t>(value);
-    if (!fits) return invalid_argument("parameter 'priority' must be a whole number, 0 or more");
-  } else if (key_ == "sequence_start" || key_ == "sequence_end") {
-    if (!std::holds_alternative<bool>(value))
-      return invalid_argument("parameter '{}' must be true or false", key_);
-  } else if (key_ == "sequence_id") {
-    const auto* number = std::get_if<int64_t>(&value);
-    const bool fits = (number != nullptr && *number >= 0) ||
-                      std::holds_alternative<uint64_t>(value) ||
-                      std::holds_alternative<std::string_view>(value);
-    if (!fits)
-      return invalid_argument(
-          "parameter 'sequence_id' must be a whole number, 0 or more, or a string");
-  }
   return {};
 }
 
@@ -242,39 +198,6 @@ Result<> InferBodyReader::data_element(const JsonScalar& value) {
   return {};
 }
 
-Result<> InferBodyReader::input_parameter(const JsonScalar& value) {
-  if (key_ == "binary_data_size" && !input().binary_data_size) {
-    const auto* size = std::get_if<int64_t>(&value);
-    if (size == nullptr || *size < 0) {
-      return invalid_argument("'binary_data_size' of input '{}' must be a whole number, 0 or more",
-                              input_name());
-    }
-    input().binary_data_size = static_cast<uint64_t>(*size);
-  } else if (key_ == "shared_memory_region") {
-    input().shared_memory = true;
-  }
-  return {};
-}
-
-Result<> InferBodyReader::output_parameter(const JsonScalar& value) {
-  if (key_ == "binary_data" && !output().binary_data) {
-    const auto* flag = std::get_if<bool>(&value);
-    if (flag == nullptr)
-      return invalid_argument("an output's parameter 'binary_data' must be true or false");
-    output().binary_data = *flag;
-  } else if (key_ == "classification") {
-    const auto* count = std::get_if<int64_t>(&value);
-    if (count == nullptr || *count < 0) {
-      return invalid_argument(
-          "an output's parameter 'classification' must be a whole number, 0 or more");
-    }
-    output().classification = static_cast<uint64_t>(*count);
-  } else if (key_ == "shared_memory_region") {
-    output().shared_memory = true;
-  }
-  return {};
-}
-
 Result<Place> InferBodyReader::object_inside(Place place) {
   switch (place) {
     case Place::Request:
@@ -285,8 +208,7 @@ Result<Place> InferBodyReader::object_inside(Place place) {
       if (key_ == "id") return invalid_argument("'id' must be a string");
       return Place::Ignored;
     case Place::Parameters:
-      return invalid_argument(
-          "parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
+      return parameter_of_wrong_type(key_);
     case Place::Inputs:
       if (body_.inputs->size() == kMaxInputs)
         return invalid_argument("a request has at most {} inputs", kMaxInputs);
@@ -312,6 +234,8 @@ Result<Place> InferBodyReader::object_inside(Place place) {
       return key_ == "parameters" ? Place::OutputParameters : Place::Ignored;
     case Place::InputParameters:
     case Place::OutputParameters:
+      NESO_TRY_VOID(check_container_parameter(key_));
+      return Place::Ignored;
     case Place::Ignored:
       return Place::Ignored;
   }
@@ -332,8 +256,7 @@ Result<Place> InferBodyReader::array_inside(Place place) {
       if (key_ == "id") return invalid_argument("'id' must be a string");
       return Place::Ignored;
     case Place::Parameters:
-      return invalid_argument(
-          "parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key_);
+      return parameter_of_wrong_type(key_);
     case Place::Inputs:
     case Place::Outputs:
       return invalid_argument("each element of '{}' must be an object",
@@ -354,8 +277,10 @@ Result<Place> InferBodyReader::array_inside(Place place) {
     case Place::InputData:
       return Place::InputData;
     case Place::InputParameters:
-    case Place::Output:
     case Place::OutputParameters:
+      NESO_TRY_VOID(check_container_parameter(key_));
+      return Place::Ignored;
+    case Place::Output:
     case Place::Ignored:
       return Place::Ignored;
   }

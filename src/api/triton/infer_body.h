@@ -15,6 +15,13 @@
 
 namespace neso::triton {
 
+// A range of a client's memory, as a tensor's parameters name it.
+struct BodyRegion {
+  std::optional<std::string> name;  // empty: none is meant, whatever the rest says
+  std::optional<uint64_t> offset;
+  std::optional<uint64_t> byte_size;
+};
+
 struct BodyInput {
   std::optional<std::string> name;
   std::optional<Shape> shape;
@@ -24,14 +31,14 @@ struct BodyInput {
   std::vector<std::byte> data;      // typed as datatype says; empty for FP16 and BF16
   std::optional<Error> data_error;  // the first element that does not fit
   std::optional<uint64_t> binary_data_size;
-  bool shared_memory = false;
+  BodyRegion region;
 };
 
 struct BodyOutput {
   std::optional<std::string> name;
   std::optional<bool> binary_data;
-  uint64_t classification = 0;
-  bool shared_memory = false;
+  std::optional<uint64_t> classification;
+  BodyRegion region;
 };
 
 struct InferBody {

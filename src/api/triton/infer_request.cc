@@ -28,7 +28,7 @@ Result<> check_data_source(const BodyInput& input) {
   };
   add(input.has_data, "data");
   add(input.binary_data_size.has_value(), "binary_data_size");
-  add(input.shared_memory, "shared_memory_region");
+  add(input.region.name.has_value(), "shared_memory_region");
   if (count == 1) return {};
   return invalid_argument(
       "Input must set only one of the following fields: 'data', 'binary_data_size' in "
@@ -97,6 +97,10 @@ void write_parameter(JsonWriter& writer, const ResponseParameter& parameter) {
       parameter);
 }
 
+Result<SharedSlice> slice_of(const BodyRegion& region, const SharedMemoryRegistry& memory) {
+  return memory.slice(*region.name, region.offset.value_or(0), region.byte_size.value_or(0));
+}
+
 Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::string_view model) {
   const auto missing = [&](std::string_view member) {
     return invalid_argument("input '{}' has no '{}'", input.name.value_or("?"), member);
@@ -105,11 +109,6 @@ Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::
   if (!input.shape) return missing("shape");
   if (!input.datatype) return missing("datatype");
   NESO_TRY_VOID(check_data_source(input));
-  if (input.shared_memory) {
-    return unsupported(
-        "input '{}' names a shared memory region; send it as 'data' or as binary data",
-        *input.name);
-  }
   const auto dtype = dtype_from_kserve(*input.datatype);
   if (!dtype) {
     if (input.has_data) return invalid_argument("invalid datatype for input {}", *input.name);
@@ -117,10 +116,65 @@ Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::
                             input.datatype->substr(0, 64));
   }
   if (input.has_data) return json_tensor(input, *dtype);
+  if (input.region.name)  // its bytes come later
+    return NamedTensor{*input.name, Tensor(*dtype, std::move(*input.shape), {}, nullptr)};
   return binary_tensor(input, *dtype, tail, model);
 }
 
+Result<> decode_inputs(std::vector<BodyInput>& inputs, std::string_view tail,
+                       const SharedMemoryRegistry& memory, InferRequest& request) {
+  for (BodyInput& input : inputs) {
+    NESO_TRY(NamedTensor tensor, decode_input(input, tail, request.model));
+    if (input.region.name) {
+      NESO_TRY(SharedSlice slice, slice_of(input.region, memory));
+      request.shared_inputs.push_back({request.inputs.size(), std::move(slice)});
+    }
+    request.inputs.push_back(std::move(tensor));
+  }
+  if (!tail.empty())
+    return invalid_argument("unexpected additional input data for model '{}'", request.model);
+  return {};
+}
+
+// What one output's parameters cannot ask for together; the words are Triton's.
+Result<> check_output_place(const BodyOutput& output) {
+  if (!output.region.name) return {};
+  const auto refuse = [](std::string_view other) {
+    return invalid_argument("Output can't set both 'shared_memory_region' and '{}'", other);
+  };
+  if (output.classification) return refuse("classification");
+  if (output.binary_data.value_or(false)) return refuse("binary_data");
+  return {};
+}
+
+Result<> decode_outputs(std::vector<BodyOutput>& outputs, const SharedMemoryRegistry& memory,
+                        DecodedInfer& decoded) {
+  for (BodyOutput& output : outputs) {
+    NESO_TRY_VOID(check_output_place(output));
+    if (!output.name) return invalid_argument("an element of 'outputs' has no 'name'");
+    const bool named_before =
+        std::ranges::find(decoded.formats.named, *output.name, &OutputFormats::Named::name) !=
+        decoded.formats.named.end();
+    const bool shared = output.region.name.has_value();
+    if (shared) {
+      NESO_TRY(SharedSlice slice, slice_of(output.region, memory));
+      if (!named_before) decoded.request.shared_outputs.push_back({*output.name, std::move(slice)});
+    }
+    if (named_before) continue;  // the first of two counts, as in Triton
+    if (output.classification.value_or(0) > 0)
+      decoded.request.classifications.push_back({*output.name, *output.classification});
+    decoded.request.outputs.push_back(*output.name);
+    decoded.formats.named.push_back({std::move(*output.name), output.binary_data, shared});
+  }
+  return {};
+}
+
 }  // namespace
+
+bool OutputFormats::shared(const std::string& output) const {
+  const auto entry = std::ranges::find(named, output, &Named::name);
+  return entry != named.end() && entry->shared;
+}
 
 bool OutputFormats::binary(const std::string& output) const {
   const auto entry = std::ranges::find(named, output, &Named::name);
@@ -149,8 +203,8 @@ Result<BodyParts> split_body(const net::HttpRequest& request) {
   return BodyParts{.json = body.substr(0, size), .tail = body.substr(size), .raw = size == 0};
 }
 
-Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts,
-                                  size_t max_bytes) {
+Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts, size_t max_bytes,
+                                  const SharedMemoryRegistry& memory) {
   DecodedInfer decoded;
   decoded.request.model = model;
   if (parts.raw) {
@@ -162,32 +216,9 @@ Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts
   NESO_TRY(InferBody body, read_infer_body(parts.json, max_bytes));
   if (!body.inputs) return invalid_argument("the request has no array 'inputs'");
   decoded.request.id = std::move(body.id);
-  std::string_view tail = parts.tail;
-  for (BodyInput& input : *body.inputs) {
-    NESO_TRY(NamedTensor tensor, decode_input(input, tail, decoded.request.model));
-    decoded.request.inputs.push_back(std::move(tensor));
-  }
-  if (!tail.empty())
-    return invalid_argument("unexpected additional input data for model '{}'",
-                            decoded.request.model);
-
+  NESO_TRY_VOID(decode_inputs(*body.inputs, parts.tail, memory, decoded.request));
   decoded.formats.binary_default = body.binary_data_output.value_or(false);
-  for (BodyOutput& output : body.outputs) {
-    if (!output.name) return invalid_argument("an element of 'outputs' has no 'name'");
-    const bool named_before =
-        std::ranges::find(decoded.formats.named, *output.name, &OutputFormats::Named::name) !=
-        decoded.formats.named.end();
-    if (named_before) continue;  // the first of two counts, as in Triton
-    if (output.shared_memory) {
-      return unsupported(
-          "output '{}' asks for a shared memory region; take it as 'data' or as binary data",
-          *output.name);
-    }
-    if (output.classification > 0)
-      decoded.request.classifications.push_back({*output.name, output.classification});
-    decoded.request.outputs.push_back(*output.name);
-    decoded.formats.named.push_back({std::move(*output.name), output.binary_data});
-  }
+  NESO_TRY_VOID(decode_outputs(body.outputs, memory, decoded));
   return decoded;
 }
 
@@ -213,7 +244,9 @@ Result<net::HttpResponse> encode_infer(const InferResponse& response,
     writer.key("shape").begin_array();
     for (const int64_t size : tensor.shape()) writer.integer(size);
     writer.end_array();
-    if (formats.binary(name)) {
+    if (formats.shared(name)) {
+      // Name, type and shape are all there is to say.
+    } else if (formats.binary(name)) {
       writer.key("parameters").begin_object();
       writer.key("binary_data_size").unsigned_integer(tensor.bytes().size());
       writer.end_object();

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "net/http_message.h"
 #include "serving/requests.h"
+#include "serving/shared_memory.h"
 
 namespace neso::triton {
 
@@ -32,10 +33,12 @@ struct OutputFormats {
   struct Named {
     std::string name;
     std::optional<bool> binary;
+    bool shared = false;  // its bytes went into the client's memory
   };
   std::vector<Named> named;
 
   bool binary(const std::string& output) const;
+  bool shared(const std::string& output) const;
 };
 
 struct DecodedInfer {
@@ -45,8 +48,10 @@ struct DecodedInfer {
 
 // Decodes the body of a POST .../infer into a request whose model is `model`. Sentences are
 // Triton's where Triton has one for a 400; where Triton's JSON library answers 500, a 400 that
-// names the field and the value. max_bytes bounds the elements of all inputs together.
-Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts, size_t max_bytes);
+// names the field and the value. max_bytes bounds the elements of all inputs together; `memory` has
+// the regions that tensors may lie in.
+Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts, size_t max_bytes,
+                                  const SharedMemoryRegistry& memory);
 
 // A 200 with JSON, or JSON and binary tensors behind it.
 Result<net::HttpResponse> encode_infer(const InferResponse& response, const OutputFormats& formats);

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <limits>
 
+#include "serving/test_shared_memory.h"
+
 namespace neso::triton {
 namespace {
 
@@ -23,7 +25,7 @@ net::HttpRequest post(std::string body, net::Headers headers = {}) {
 Result<DecodedInfer> decode(std::string body, net::Headers headers = {}) {
   const net::HttpRequest request = post(std::move(body), std::move(headers));
   NESO_TRY(const BodyParts parts, split_body(request));
-  return decode_infer("m", parts, 1 << 20);
+  return decode_infer("m", parts, 1 << 20, SharedMemoryRegistry(true));
 }
 
 net::Headers header_length(std::string value) {
@@ -175,6 +177,75 @@ TEST(InferRequest, AnswersInJsonUnlessBinaryIsAsked) {
   EXPECT_EQ(std::memcmp(binary->body.data() + size, values.data(), 8), 0);
   EXPECT_EQ(encode_infer(response, {.binary_default = true})->content_type,
             "application/octet-stream");
+}
+
+class InferRequestSharedMemory : public ::testing::Test {
+ protected:
+  InferRequestSharedMemory() {
+    EXPECT_TRUE(registry_.register_region({"r", memory_.key(), 0, 256}));
+  }
+  Result<DecodedInfer> decode_shared(const std::string& input, const std::string& output) {
+    const net::HttpRequest request = post(fmt::format(
+        R"({{"inputs":[{{"name":"x","shape":[1,2],"datatype":"INT64","parameters":{{{}}}}}],)"
+        R"("outputs":[{{"name":"y","parameters":{{{}}}}}]}})",
+        input, output));
+    NESO_TRY(const BodyParts parts, split_body(request));
+    return decode_infer("m", parts, 1 << 20, registry_);
+  }
+  std::string refusal(const std::string& input, const std::string& output) {
+    const auto decoded = decode_shared(input, output);
+    return decoded ? "decoded" : decoded.error().message;
+  }
+
+  const std::string at_64_ =
+      R"("shared_memory_region":"r","shared_memory_offset":64,"shared_memory_byte_size":16)";
+  ClientMemory memory_{256};
+  SharedMemoryRegistry registry_{true};
+};
+
+TEST_F(InferRequestSharedMemory, InputsAndOutputsNameRangesOfRegions) {
+  const auto decoded = decode_shared(at_64_, R"("shared_memory_byte_size":8,"binary_data":false,)"
+                                             R"("shared_memory_region":"r")");
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const InferRequest& request = decoded->request;
+  ASSERT_EQ(request.shared_inputs.size(), 1U);
+  EXPECT_EQ(request.shared_inputs[0].slice.offset, 64U);
+  EXPECT_EQ(request.shared_inputs[0].slice.byte_size, 16U);
+  EXPECT_EQ(request.inputs[0].tensor.shape(), (Shape{1, 2}));
+  ASSERT_EQ(request.shared_outputs.size(), 1U);
+  EXPECT_EQ(request.shared_outputs[0].slice.byte_size, 8U);
+  EXPECT_TRUE(decoded->formats.shared("y"));
+  EXPECT_FALSE(decoded->formats.shared("z"));
+}
+
+TEST_F(InferRequestSharedMemory, AnOutputGoesToOnePlaceOnly) {
+  EXPECT_EQ(refusal(at_64_, at_64_ + R"(,"classification":0)"),
+            "Output can't set both 'shared_memory_region' and 'classification'");
+  EXPECT_EQ(refusal(at_64_, at_64_ + R"(,"binary_data":true)"),
+            "Output can't set both 'shared_memory_region' and 'binary_data'");
+}
+
+TEST_F(InferRequestSharedMemory, ParametersOfTheWrongKindAndWrongRangesAreRefused) {
+  EXPECT_EQ(refusal(R"("shared_memory_region":7)", ""),
+            "input 'x': parameter 'shared_memory_region' must be a string");
+  EXPECT_EQ(refusal(R"("shared_memory_region":{"a":1})", ""),
+            "parameter 'shared_memory_region' must not be an object or array");
+  EXPECT_EQ(refusal(at_64_, R"("shared_memory_offset":-1)"),
+            "an output: parameter 'shared_memory_offset' must be a whole number, 0 or more");
+  EXPECT_EQ(refusal(R"("shared_memory_region":"r")", ""),
+            "Invalid offset + byte size for shared memory region: 'r'");
+  EXPECT_EQ(refusal(R"("shared_memory_region":"s","shared_memory_byte_size":8)", ""),
+            "Unable to find shared memory region: 's'");
+  EXPECT_THAT(refusal(R"("shared_memory_byte_size":8)", ""), HasSubstr("But no field is set"));
+}
+
+TEST_F(InferRequestSharedMemory, AnOutputInSharedMemoryIsAnsweredWithoutItsData) {
+  const InferResponse response{
+      .model = "m", .version = 1, .id = "", .outputs = {{"y", Tensor(DType::Fp16, {1, 2}, {})}}};
+  OutputFormats formats{.binary_default = true, .named = {{"y", std::nullopt, true}}};
+  EXPECT_EQ(encode_infer(response, formats)->body,
+            R"({"model_name":"m","model_version":"1",)"
+            R"("outputs":[{"name":"y","datatype":"FP16","shape":[1,2]}]})");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace neso::triton {
 int http_status(ErrorCode code) {
   switch (code) {
     case ErrorCode::InvalidArgument:
+    case ErrorCode::AlreadyExists:
     case ErrorCode::TooLarge:
     case ErrorCode::Cancelled:
       return 400;

@@ -11,6 +11,7 @@
 #include "api/triton/describe.h"
 #include "api/triton/infer_request.h"
 #include "api/triton/repository_request.h"
+#include "api/triton/shared_memory_api.h"
 #include "api/triton/status.h"
 #include "base/error.h"
 #include "config/model_config.h"
@@ -172,7 +173,8 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     }
     const auto parts = split_body(http);
     if (!parts) return work.respond(error_response(parts.error(), kText));
-    auto decoded = decode_infer(work.model, *parts, options_.max_input_bytes);
+    auto decoded =
+        decode_infer(work.model, *parts, options_.max_input_bytes, service_.shared_memory());
     if (!decoded) return work.respond(error_response(decoded.error()));
     decoded->request.version = work.version;
     decoded->request.gone = http.gone;
@@ -242,7 +244,8 @@ bool is_health_path(std::string_view path) {
   return path.starts_with("/v2/health/") || path.ends_with("/ready");
 }
 
-std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api) {
+std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api,
+                                      SharedMemoryRegistry& memory) {
   std::vector<net::Route> routes;
   const auto at_once = [&](std::string method, std::string pattern, const auto& answer) {
     routes.push_back({std::move(method), std::move(pattern),
@@ -288,6 +291,7 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
                         api->infer(std::move(request), path, std::move(respond));
                       }});
   }
+  add_shared_memory_routes(routes, memory);
   return routes;
 }
 
@@ -296,7 +300,7 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
 net::HttpHandler make_triton_api(Service& service, const TritonApiOptions& options) {
   const auto api = std::make_shared<const TritonApi>(service, options);
   return net::Router(
-      triton_routes(api),
+      triton_routes(api, service.shared_memory()),
       [](const HttpRequest&, Respond respond) { respond(error_response(404, "Not Found", kText)); },
       [](const HttpRequest& request, const std::string& allow, Respond respond) {
         const std::string_view type = is_health_path(request.path) ? kText : kJson;
