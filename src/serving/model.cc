@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/model.h"
 
+#include <algorithm>
+
 namespace neso {
 namespace {
 
@@ -25,6 +27,16 @@ ModelMetadata Model::metadata() const {
     metadata.outputs.push_back(describe(output, batched));
   }
   return metadata;
+}
+
+std::vector<TensorMetadata> Model::accepted_inputs() const {
+  std::vector<TensorMetadata> inputs = metadata().inputs;
+  const EncoderModel* text_model = encoder();
+  const bool declared =
+      std::ranges::find(inputs, kTextInput, &TensorMetadata::name) != inputs.end();
+  if (text_model != nullptr && text_model->signature.takes_text && !declared)
+    inputs.push_back({.name = std::string(kTextInput), .dtype = DType::Bytes, .shape = {-1}});
+  return inputs;
 }
 
 }  // namespace neso

@@ -54,6 +54,8 @@ class Model {
   ModelStatistics statistics() const { return parts_.recorder->snapshot(); }
   // Everything but the versions, which a single one does not know.
   ModelMetadata metadata() const;
+  // The metadata's inputs, and `text` where the config does not declare it.
+  std::vector<TensorMetadata> accepted_inputs() const;
 
   // The width of the vectors that texts become; nullopt when this model takes no texts.
   std::optional<size_t> embedding_width() const {

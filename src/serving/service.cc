@@ -204,6 +204,12 @@ Result<ModelMetadata> Service::model_metadata(std::string_view model,
   return metadata;
 }
 
+Result<std::vector<TensorMetadata>> Service::model_inputs(std::string_view model,
+                                                          std::optional<int64_t> version) const {
+  NESO_TRY(const auto found, state_->repository.lookup(model, version));
+  return found->accepted_inputs();
+}
+
 Result<ModelConfig> Service::model_config(std::string_view model,
                                           std::optional<int64_t> version) const {
   NESO_TRY(const auto found, state_->repository.lookup(model, version));

@@ -52,6 +52,10 @@ class Service {
   Result<> model_ready(std::string_view model, std::optional<int64_t> version) const;
   Result<ModelMetadata> model_metadata(std::string_view model,
                                        std::optional<int64_t> version) const;
+  // What infer takes: the metadata's inputs, and `text` where the model takes texts that its config
+  // does not declare.
+  Result<std::vector<TensorMetadata>> model_inputs(std::string_view model,
+                                                   std::optional<int64_t> version) const;
   Result<ModelConfig> model_config(std::string_view model, std::optional<int64_t> version) const;
   // An empty name: every model, by name, versions ascending.
   Result<std::vector<ModelStatistics>> statistics(std::string_view model,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triton's extensions over HTTP, on the real program: shared memory with a client that behaves and one that does not."""
+"""Triton's extensions over HTTP, on the real program: shared memory with a client that behaves and one that does not, generate."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ import unittest
 
 import numpy as np
 
-from neso_server import ROOT, Server, TemporaryRepository
+from neso_server import MINILM, ROOT, Server, TemporaryRepository
 
 try:
     from tritonclient.utils import shared_memory as stock
@@ -29,6 +29,7 @@ def setUpModule():
         subprocess.run([sys.executable, ROOT / "tests/conformance/triton/make_models.py", f"{folder}/all"], check=True)
         for name in MODELS:
             shutil.copytree(f"{folder}/all/{name}", repository.path / name)
+    repository.add_folder("minilm", MINILM)
     server = Server(repository.path)
 
 
@@ -148,6 +149,42 @@ class SharedMemory(unittest.TestCase):
             self.assertIn("--allow-client-shm=true", refused.json()["error"])
             self.assertEqual(closed.request("POST", "/v2/cudasharedmemory/unregister").status, 501)
             self.assertEqual(closed.get("/v2/systemsharedmemory/status").json(), [])
+
+
+class Generate(unittest.TestCase):
+    def generate(self, model, members, route="generate", headers=None):
+        return server.request("POST", f"/v2/models/{model}/{route}", members, headers)
+
+    def test_a_flat_object_in_and_out(self):
+        answer = self.generate("identity_string", {"INPUT0": "hello", "temperature": 0.5, "id": "q"})
+        self.assertEqual(answer.json(), {"OUTPUT0": "hello", "id": "q", "model_name": "identity_string", "model_version": "1"})
+        self.assertEqual(answer.headers["content-type"], "application/json")
+        answer = self.generate("identity_fp32/versions/1", {"INPUT0": [0.1, 2]})
+        self.assertEqual(answer.json()["OUTPUT0"], [float(np.float32(0.1)), 2.0])
+
+    def test_a_stream_has_one_event(self):
+        answer = self.generate("identity_string", {"INPUT0": ["a\nb", "c"]}, "generate_stream")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.headers["content-type"], "text/event-stream; charset=utf-8")
+        self.assertEqual(answer.body, b'data: {"OUTPUT0":["a\\nb","c"],"model_name":"identity_string","model_version":"1"}\n\n')
+
+    def test_a_text_is_all_that_an_encoder_needs(self):
+        (wanted,) = server.embed("minilm", ["hello"])
+        members = self.generate("minilm", {"text": "hello"}).json()
+        (vector,) = [value for value in members.values() if isinstance(value, list)]
+        np.testing.assert_allclose(vector, wanted, rtol=1e-6)
+
+    def test_refusals_come_as_json_in_both_forms(self):
+        for route in ("generate", "generate_stream"):
+            for model, members, headers, status, sentence in (
+                    ("nope", {}, None, 404, "Request for unknown model: 'nope' is not found"),
+                    ("simple", {"INPUT0": [1]}, None, 400, "The schema can not convert input 'INPUT0' to tensor with proper shape"),
+                    ("identity_string", {"INPUT0": "x"}, {"Content-Encoding": "gzip"}, 400, "Unsupported content-encoding, only 'identity' is supported."),
+                    ("fixed", {"X": [1] * 30}, None, 400, "[request id: <id_unknown>] inference request batch-size must be <= 4 for 'fixed'")):
+                answer = self.generate(model, members, route, headers)
+                self.assertEqual((answer.status, answer.json()["error"]), (status, sentence))
+                self.assertEqual(answer.headers["content-type"], "application/json")
+        self.assertEqual(server.get("/v2/models/simple/generate").status, 405)
 
 
 if __name__ == "__main__":

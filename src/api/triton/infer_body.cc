@@ -11,7 +11,6 @@
 namespace neso::triton {
 namespace {
 
-constexpr size_t kMaxIdBytes = 4096;
 constexpr size_t kMaxInputs = 1024;  // of one request; far above any model's
 
 // Where in the document the parser is; one per open object or array.
@@ -148,12 +147,7 @@ Result<> InferBodyReader::request_member(const JsonScalar& value) {
   if (key_ == "parameters" && !seen_parameters_)
     return invalid_argument("'parameters' must be an object");
   if (key_ != "id" || std::exchange(seen_id_, true)) return {};
-  const auto* id = std::get_if<std::string_view>(&value);
-  if (id == nullptr) return invalid_argument("'id' must be a string");
-  if (id->size() > kMaxIdBytes) {
-    return invalid_argument("'id' has {} bytes; at most {} are accepted", id->size(), kMaxIdBytes);
-  }
-  body_.id = *id;
+  NESO_TRY(body_.id, request_id(value));
   return {};
 }
 

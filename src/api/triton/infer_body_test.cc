@@ -88,8 +88,7 @@ TEST(InferBody, NamesElementTypeAndRangeOfWhatDoesNotFit) {
     const char* expected;
   };
   for (const Row& row : std::initializer_list<Row>{
-           {"UINT8", "256",
-            "element 1 of 'data' is 256, but UINT8 takes whole numbers from 0 to 255"},
+           {"UINT8", "256", "element 1 is 256, but UINT8 takes whole numbers from 0 to 255"},
            {"INT64", "3.7", "is 3.7, but INT64 takes whole numbers"},
            {"INT32", "2147483648",
             "is 2147483648, but INT32 takes whole numbers from -2147483648 to 2147483647"},
@@ -99,7 +98,7 @@ TEST(InferBody, NamesElementTypeAndRangeOfWhatDoesNotFit) {
            {"FP32", "true", "is true, but FP32 takes numbers"},
            {"BOOL", "1", "is 1, but BOOL takes true or false"},
            {"BYTES", "1", "is 1, but BYTES takes strings"},
-           {"INT32", "NaN", "element 1 of 'data' is NaN, but INT32 takes whole numbers"},
+           {"INT32", "NaN", "element 1 is NaN, but INT32 takes whole numbers"},
            {"INT64", "101.0",
             "is 101.0, but INT64 takes whole numbers from -9223372036854775808 to "
             "9223372036854775807, written without point and exponent"},

@@ -43,6 +43,16 @@ Result<> check_sequence_id(const JsonScalar& value) {
 
 }  // namespace
 
+Result<std::string> request_id(const JsonScalar& value) {
+  constexpr size_t kMaxIdBytes = 4096;
+  const auto* id = std::get_if<std::string_view>(&value);
+  if (id == nullptr) return invalid_argument("'id' must be a string");
+  if (id->size() > kMaxIdBytes) {
+    return invalid_argument("'id' has {} bytes; at most {} are accepted", id->size(), kMaxIdBytes);
+  }
+  return std::string(*id);
+}
+
 Error parameter_of_wrong_type(std::string_view key) {
   return invalid_argument(
       "parameter '{}' has invalid type. It should be either 'int', 'bool', or 'string'.", key);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the members of `parameters` objects in an infer request mean: of the request, of an input
-// and of an output. Of two members of one name the first counts, as in Triton.
+// What the scalars of a request say that stand beside its tensors: the id, and the members of
+// `parameters` objects, of the request, of an input and of an output. Of two members of one name
+// the first counts, as in Triton.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "api/triton/infer_body.h"
@@ -10,6 +12,9 @@
 #include "base/result.h"
 
 namespace neso::triton {
+
+// The request's `id`.
+Result<std::string> request_id(const JsonScalar& value);
 
 Result<> set_request_parameter(InferBody& body, std::string_view key, const JsonScalar& value);
 // `input_name`: for sentences, since the name may come later in the document.

@@ -28,6 +28,11 @@ int http_status(ErrorCode code) {
   return 500;
 }
 
+bool failed_after_queueing(const Error& error) {
+  return error.code == ErrorCode::Internal || error.code == ErrorCode::DeadlineExceeded ||
+         error.code == ErrorCode::Cancelled;
+}
+
 namespace {
 
 // The length of the UTF-8 character that starts the text, 0 when none does.

@@ -13,6 +13,9 @@ namespace neso::triton {
 
 int http_status(ErrorCode code);
 
+// Does this tell of a request that had been queued? Triton answers those in another form.
+bool failed_after_queueing(const Error& error);
+
 // {"error":"<sentence>"}; the sentence is made valid UTF-8.
 std::string error_body(std::string_view sentence);
 

@@ -50,7 +50,7 @@ Result<> ElementSink::put(const void* data, size_t size) {
 }
 
 Result<> ElementSink::refuse(const JsonScalar& value, std::string_view wanted) const {
-  return invalid_argument("element {} of 'data' is {}, but {} takes {}", count_, describe(value),
+  return invalid_argument("element {} is {}, but {} takes {}", count_, describe(value),
                           kserve_name(dtype_), wanted);
 }
 

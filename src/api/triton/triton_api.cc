@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/triton/triton_api.h"
 
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -9,7 +8,9 @@
 
 #include "api/extensions.h"
 #include "api/triton/describe.h"
+#include "api/triton/generate_api.h"
 #include "api/triton/infer_request.h"
+#include "api/triton/model_target.h"
 #include "api/triton/repository_request.h"
 #include "api/triton/shared_memory_api.h"
 #include "api/triton/status.h"
@@ -35,29 +36,6 @@ HttpResponse json_response(std::string body) {
 }
 HttpResponse empty_response() {
   return {.content_type = std::string(kText)};
-}
-
-// Model and version of a path. The router lets digits pass only, so all that can be wrong is their
-// number.
-struct Target {
-  std::string_view model;
-  std::optional<int64_t> version;
-};
-
-Result<Target> target_of(const PathParameters& path) {
-  Target target{path["model"], std::nullopt};
-  const std::string_view text = path["version"];
-  if (text.empty()) return target;
-  int64_t version = 0;
-  if (std::from_chars(text.data(), text.data() + text.size(), version).ec != std::errc()) {
-    return invalid_argument(
-        "failed to get model version from specified version string '{}' (details: stol), version "
-        "should be an integral "
-        "value > 0",
-        text.substr(0, 64));
-  }
-  target.version = version;
-  return target;
 }
 
 // One operation per method; every one answers exactly once. What is posted to the service keeps it:
@@ -89,21 +67,21 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
   }
 
   HttpResponse model_metadata(const PathParameters& path) const {
-    return answer(path, [&](const Target& target) -> Result<std::string> {
+    return answer(path, [&](const ModelTarget& target) -> Result<std::string> {
       NESO_TRY(const ModelMetadata metadata, service_.model_metadata(target.model, target.version));
       return model_metadata_json(metadata);
     });
   }
 
   HttpResponse model_config(const PathParameters& path) const {
-    return answer(path, [&](const Target& target) -> Result<std::string> {
+    return answer(path, [&](const ModelTarget& target) -> Result<std::string> {
       NESO_TRY(const ModelConfig config, service_.model_config(target.model, target.version));
       return model_config_json(config);
     });
   }
 
   HttpResponse statistics(const PathParameters& path) const {
-    return answer(path, [&](const Target& target) -> Result<std::string> {
+    return answer(path, [&](const ModelTarget& target) -> Result<std::string> {
       NESO_TRY(const auto models, service_.statistics(target.model, target.version));
       return statistics_json(models);
     });
@@ -192,10 +170,7 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
   static HttpResponse infer_answer(const Result<InferResponse>& result,
                                    const OutputFormats& formats, Coding wanted) {
     if (!result) {
-      const ErrorCode code = result.error().code;
-      const bool queued = code == ErrorCode::Internal || code == ErrorCode::DeadlineExceeded ||
-                          code == ErrorCode::Cancelled;
-      return error_response(result.error(), queued ? kText : kJson);
+      return error_response(result.error(), failed_after_queueing(result.error()) ? kText : kJson);
     }
     auto answer = encode_infer(*result, formats);
     if (!answer) return error_response(answer.error(), kText);
@@ -244,8 +219,8 @@ bool is_health_path(std::string_view path) {
   return path.starts_with("/v2/health/") || path.ends_with("/ready");
 }
 
-std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api,
-                                      SharedMemoryRegistry& memory) {
+std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api, Service& service,
+                                      size_t max_input_bytes) {
   std::vector<net::Route> routes;
   const auto at_once = [&](std::string method, std::string pattern, const auto& answer) {
     routes.push_back({std::move(method), std::move(pattern),
@@ -291,7 +266,8 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
                         api->infer(std::move(request), path, std::move(respond));
                       }});
   }
-  add_shared_memory_routes(routes, memory);
+  add_generate_routes(routes, service, max_input_bytes);
+  add_shared_memory_routes(routes, service.shared_memory());
   return routes;
 }
 
@@ -300,7 +276,7 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
 net::HttpHandler make_triton_api(Service& service, const TritonApiOptions& options) {
   const auto api = std::make_shared<const TritonApi>(service, options);
   return net::Router(
-      triton_routes(api, service.shared_memory()),
+      triton_routes(api, service, options.max_input_bytes),
       [](const HttpRequest&, Respond respond) { respond(error_response(404, "Not Found", kText)); },
       [](const HttpRequest& request, const std::string& allow, Respond respond) {
         const std::string_view type = is_health_path(request.path) ? kText : kJson;
