@@ -8,7 +8,8 @@
 namespace neso {
 
 inline constexpr std::string_view kProtocolExtensions[] = {
-    "classification",     "model_repository",   "model_configuration", "system_shared_memory",
-    "cuda_shared_memory", "binary_tensor_data", "parameters",          "statistics"};
+    "classification",       "model_repository",   "model_configuration",
+    "system_shared_memory", "cuda_shared_memory", "binary_tensor_data",
+    "parameters",           "statistics",         "logging"};
 
 }  // namespace neso

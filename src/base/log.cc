@@ -99,6 +99,14 @@ bool write_all(LogState& log, std::string_view text) REQUIRES(log.mutex) {
   return true;
 }
 
+// All but the file.
+void put_in_force(LogState& log) REQUIRES(log.mutex) {
+  log.error = log.settings.error;
+  log.warning = log.settings.warning;
+  log.info = log.settings.info;
+  log.verbose_level = log.settings.verbose_level;
+}
+
 void write_line(LogLevel level, std::string_view text, const std::source_location& where) {
   LogState& log = state();
   MutexLock lock(log.mutex);
@@ -128,17 +136,37 @@ Result<> set_log_settings(const LogSettings& settings) {
     log.stalled = log.torn = false;
   }
   log.settings = settings;
-  log.error = settings.error;
-  log.warning = settings.warning;
-  log.info = settings.info;
-  log.verbose_level = settings.verbose_level;
+  put_in_force(log);
   return {};
+}
+
+void change_log_settings(const LogSettingsChange& change) {
+  LogState& log = state();
+  MutexLock lock(log.mutex);
+  LogSettings& settings = log.settings;
+  settings.error = change.error.value_or(settings.error);
+  settings.warning = change.warning.value_or(settings.warning);
+  settings.info = change.info.value_or(settings.info);
+  settings.verbose_level = change.verbose_level.value_or(settings.verbose_level);
+  settings.format = change.format.value_or(settings.format);
+  put_in_force(log);
 }
 
 LogSettings log_settings() {
   LogState& log = state();
   MutexLock lock(log.mutex);
   return log.settings;
+}
+
+std::string_view to_string(LogFormat format) {
+  return format == LogFormat::Default ? "default" : "ISO8601";
+}
+
+std::optional<LogFormat> log_format_from(std::string_view word) {
+  for (const LogFormat format : {LogFormat::Default, LogFormat::Iso8601}) {
+    if (word == to_string(format)) return format;
+  }
+  return std::nullopt;
 }
 
 uint64_t dropped_log_lines() {

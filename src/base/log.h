@@ -9,6 +9,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -34,6 +35,21 @@ struct LogSettings {
 // Replaces the settings; fails when the file cannot be opened for appending.
 Result<> set_log_settings(const LogSettings& settings);
 LogSettings log_settings();
+
+// What may change while the process runs; what is empty stays as it is.
+struct LogSettingsChange {
+  std::optional<bool> error;
+  std::optional<bool> warning;
+  std::optional<bool> info;
+  std::optional<int> verbose_level;
+  std::optional<LogFormat> format;
+};
+// At once, so that no other change is lost between.
+void change_log_settings(const LogSettingsChange& change);
+
+// "default" and "ISO8601", Triton's words; nullopt for any other.
+std::string_view to_string(LogFormat format);
+std::optional<LogFormat> log_format_from(std::string_view word);
 
 // Lines that could not be written (disk full, closed or full pipe) since the start.
 uint64_t dropped_log_lines();

@@ -177,6 +177,36 @@ TEST_F(LogTest, AppendsToAnExistingFile) {
   EXPECT_THAT(written(), MatchesRegex("I[^\n]*\"first\"\nI[^\n]*\"second\"\n"));
 }
 
+TEST_F(LogTest, SettingsChangeOneByOneWhileTheOthersStay) {
+  change_log_settings({.info = false, .verbose_level = 2});
+  EXPECT_FALSE(log_enabled(LogLevel::Info));
+  EXPECT_TRUE(log_enabled(LogLevel::Warning));
+  EXPECT_TRUE(log_verbose_enabled(2));
+  change_log_settings({.warning = false, .info = true, .format = LogFormat::Iso8601});
+  EXPECT_TRUE(log_enabled(LogLevel::Info));
+  EXPECT_FALSE(log_enabled(LogLevel::Warning));
+  EXPECT_EQ(log_settings().verbose_level, 2);
+  EXPECT_EQ(log_settings().file, settings().file);
+  log_info("in the new format");
+  EXPECT_THAT(written(), MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T.*Z I [0-9]+ .*\n"));
+}
+
+TEST_F(LogTest, ChangesOfSeveralThreadsAreNotLost) {
+  std::thread other([] {
+    for (int i = 0; i < 1000; ++i) change_log_settings({.warning = i % 2 == 0});
+  });
+  for (int i = 0; i < 1000; ++i) change_log_settings({.verbose_level = i});
+  other.join();
+  EXPECT_EQ(log_settings().verbose_level, 999);
+  EXPECT_FALSE(log_settings().warning);
+}
+
+TEST(LogFormatWords, AreTritons) {
+  EXPECT_EQ(log_format_from("ISO8601"), LogFormat::Iso8601);
+  EXPECT_EQ(log_format_from("default"), LogFormat::Default);
+  EXPECT_EQ(log_format_from("iso8601"), std::nullopt);
+}
+
 TEST_F(LogTest, LinesOfSeveralThreadsStayWhole) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

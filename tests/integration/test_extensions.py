@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triton's extensions over HTTP, on the real program: shared memory with a client that behaves and one that does not, generate."""
+"""Triton's extensions over HTTP, on the real program: shared memory with a client that behaves and one that does not, generate,
+log settings."""
 
 import os
 import pathlib
@@ -185,6 +186,26 @@ class Generate(unittest.TestCase):
                 self.assertEqual((answer.status, answer.json()["error"]), (status, sentence))
                 self.assertEqual(answer.headers["content-type"], "application/json")
         self.assertEqual(server.get("/v2/models/simple/generate").status, 405)
+
+
+class Logging(unittest.TestCase):
+    def tearDown(self):
+        server.request("POST", "/v2/logging", {"log_error": True, "log_warning": True, "log_verbose_level": 0, "log_format": "default"})
+
+    def test_settings_change_while_the_server_runs(self):
+        before = server.get("/v2/logging").json()
+        self.assertEqual(before, {"log_file": "", "log_info": True, "log_warning": True, "log_error": True,
+                                  "log_verbose_level": 0, "log_format": "default"})
+        changed = server.request("POST", "/v2/logging", {"log_warning": False, "log_verbose_level": 1, "log_format": "ISO8601"})
+        self.assertEqual(changed.status, 200)
+        self.assertEqual(changed.json(), {**before, "log_warning": False, "log_verbose_level": 1, "log_format": "ISO8601"})
+        self.assertEqual(server.get("/v2/logging").json(), changed.json())
+
+    def test_the_file_is_no_clients_business(self):
+        refused = server.request("POST", "/v2/logging", {"log_file": "/tmp/elsewhere"})
+        self.assertEqual((refused.status, refused.json()["error"]),
+                         (501, "log file location can not be updated through network protocol"))
+        self.assertEqual(server.request("DELETE", "/v2/logging").status, 405)
 
 
 if __name__ == "__main__":

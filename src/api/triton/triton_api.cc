@@ -10,6 +10,7 @@
 #include "api/triton/describe.h"
 #include "api/triton/generate_api.h"
 #include "api/triton/infer_request.h"
+#include "api/triton/logging_api.h"
 #include "api/triton/model_target.h"
 #include "api/triton/repository_request.h"
 #include "api/triton/shared_memory_api.h"
@@ -266,6 +267,7 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
                         api->infer(std::move(request), path, std::move(respond));
                       }});
   }
+  add_logging_routes(routes);
   add_generate_routes(routes, service, max_input_bytes);
   add_shared_memory_routes(routes, service.shared_memory());
   return routes;
