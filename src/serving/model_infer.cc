@@ -118,19 +118,19 @@ void Model::infer(const EnsembleModel& ensemble, InferRequest request,
       std::move(request.classifications));
   const auto shared = std::make_shared<const std::vector<InferRequest::SharedOutput>>(
       std::move(request.shared_outputs));
-  run_ensemble(ensemble, std::move(request), parts_.recorder,
-               Completion<InferResponse>([this, caller, wanted, shared](Result<InferResponse> result) {
-                 if (!result) return (*caller)(std::move(result));
-                 result->version = parts_.version;
-                 // Triton's ensembles always say so, also without a sequence.
-                 result->parameters = {{"sequence_id", int64_t{0}},
-                                       {"sequence_start", false},
-                                       {"sequence_end", false}};
-                 Result<> finished = classify_outputs(*wanted, result->outputs);
-                 if (finished) finished = write_shared_outputs(*shared, result->outputs);
-                 if (!finished) return (*caller)(std::move(finished).error());
-                 (*caller)(std::move(result));
-               }));
+  run_ensemble(
+      ensemble, std::move(request), parts_.recorder,
+      Completion<InferResponse>([this, caller, wanted, shared](Result<InferResponse> result) {
+        if (!result) return (*caller)(std::move(result));
+        result->version = parts_.version;
+        // Triton's ensembles always say so, also without a sequence.
+        result->parameters = {
+            {"sequence_id", int64_t{0}}, {"sequence_start", false}, {"sequence_end", false}};
+        Result<> finished = classify_outputs(*wanted, result->outputs);
+        if (finished) finished = write_shared_outputs(*shared, result->outputs);
+        if (!finished) return (*caller)(std::move(finished).error());
+        (*caller)(std::move(result));
+      }));
 }
 
 Result<> Model::classify_outputs(std::span<const InferRequest::Classification> wanted,

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "api/triton/infer_parameters.h"
@@ -263,23 +264,21 @@ Result<InferRequest> decode_generate(std::string_view model, std::string_view bo
 }
 
 Result<std::string> encode_generate(const InferResponse& response) {
-  // An output loses against a member of the same name, as in Triton.
-  std::map<std::string_view, const Tensor*> members = {{"model_name", nullptr},
-                                                       {"model_version", nullptr}};
-  if (!response.id.empty()) members.emplace("id", nullptr);
+  // Of two of one name the first that is put in stays, as in Triton.
+  std::map<std::string_view, std::variant<ResponseParameter, const Tensor*>> members;
+  if (!response.id.empty()) members.emplace("id", ResponseParameter(response.id));
+  members.emplace("model_name", ResponseParameter(response.model));
+  members.emplace("model_version", ResponseParameter(std::to_string(response.version)));
+  for (const auto& [name, value] : response.parameters) members.emplace(name, value);
   for (const auto& [name, tensor] : response.outputs) members.emplace(name, &tensor);
   JsonWriter writer;
   writer.begin_object();
-  for (const auto& [name, tensor] : members) {
+  for (const auto& [name, value] : members) {
     writer.key(name);
-    if (tensor != nullptr) {
-      NESO_TRY_VOID(write_output(writer, *tensor));
-    } else if (name == "id") {
-      writer.string(response.id);
-    } else if (name == "model_name") {
-      writer.string(response.model);
+    if (const auto* parameter = std::get_if<ResponseParameter>(&value)) {
+      write_parameter(writer, *parameter);
     } else {
-      writer.string(std::to_string(response.version));
+      NESO_TRY_VOID(write_output(writer, *std::get<const Tensor*>(value)));
     }
   }
   writer.end_object();

@@ -20,8 +20,8 @@ namespace neso::triton {
 Result<InferRequest> decode_generate(std::string_view model, std::string_view body,
                                      std::span<const TensorMetadata> inputs, size_t max_bytes);
 
-// Outputs, `id`, `model_name` and `model_version`, sorted by name; an output of one element is a
-// scalar, any other a flat array. InvalidArgument for FP16 and BF16.
+// Outputs, parameters, `id`, `model_name` and `model_version`, sorted by name; an output of one
+// element is a scalar, any other a flat array. InvalidArgument for FP16 and BF16.
 Result<std::string> encode_generate(const InferResponse& response);
 
 }  // namespace neso::triton

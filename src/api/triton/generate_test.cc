@@ -114,14 +114,15 @@ TEST(Generate, TheAnswerIsOneObjectSortedByName) {
   const std::vector<int32_t> two = {1, 2};
   const std::vector<std::string> text = {"a\n"};
   InferResponse response{.model = "m", .version = 3, .id = "q", .outputs = {}};
+  response.parameters = {{"sequence_id", int64_t{0}}, {"b", false}, {"model_name", true}};
   response.outputs = {{"z", Tensor::from<float>(DType::Fp32, {1, 1}, tenth)},
                       {"a", Tensor::from<int32_t>(DType::Int32, {1, 2}, two)},
                       {"o", Tensor::from_strings({1}, text)},
                       {"e", Tensor(DType::Int32, {1, 0}, {})},
                       {"id", Tensor::from<int32_t>(DType::Int32, {1, 2}, two)}};
   EXPECT_EQ(encode_generate(response).value(),
-            R"({"a":[1,2],"e":[],"id":"q","model_name":"m","model_version":"3","o":"a\n",)"
-            R"("z":0.10000000149011612})");
+            R"({"a":[1,2],"b":false,"e":[],"id":"q","model_name":"m","model_version":"3",)"
+            R"("o":"a\n","sequence_id":0,"z":0.10000000149011612})");
   response.outputs = {{"h", Tensor(DType::Fp16, {1}, std::vector<std::byte>(2))}};
   EXPECT_EQ(encode_generate(response).error().message,
             "sending FP16 data via JSON is not supported. Please use the binary data format for "

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <variant>
 
 #include "base/error.h"
 
@@ -117,6 +119,22 @@ Result<> set_output_parameter(BodyOutput& output, std::string_view key, const Js
                                          : set_region_parameter(output.region, key, value);
   if (!set) return set.error().with_context("an output");
   return {};
+}
+
+void write_parameter(JsonWriter& writer, const ResponseParameter& parameter) {
+  std::visit(
+      [&]<typename T>(const T& value) {
+        if constexpr (std::is_same_v<T, bool>) {
+          writer.boolean(value);
+        } else if constexpr (std::is_same_v<T, int64_t>) {
+          writer.integer(value);
+        } else if constexpr (std::is_same_v<T, double>) {
+          writer.number(value);
+        } else {
+          writer.string(value);
+        }
+      },
+      parameter);
 }
 
 }  // namespace neso::triton

@@ -9,7 +9,9 @@
 
 #include "api/triton/infer_body.h"
 #include "api/triton/tensor_json.h"
+#include "base/json_writer.h"
 #include "base/result.h"
+#include "serving/requests.h"
 
 namespace neso::triton {
 
@@ -27,5 +29,8 @@ Result<> check_container_parameter(std::string_view key);
 
 // Triton's sentence about a custom parameter that is null, an array or an object.
 Error parameter_of_wrong_type(std::string_view key);
+
+// The other way: a parameter of a response, as a value.
+void write_parameter(JsonWriter& writer, const ResponseParameter& parameter);
 
 }  // namespace neso::triton

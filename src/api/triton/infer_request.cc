@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/triton/infer_body.h"
+#include "api/triton/infer_parameters.h"
 #include "api/triton/tensor_json.h"
 #include "base/error.h"
 #include "base/json_writer.h"
@@ -79,22 +80,6 @@ Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, std::string_vie
   NamedTensor tensor{*input.name, tensor_of(tail.substr(0, size), dtype, std::move(*input.shape))};
   tail.remove_prefix(size);
   return tensor;
-}
-
-void write_parameter(JsonWriter& writer, const ResponseParameter& parameter) {
-  std::visit(
-      [&]<typename T>(const T& value) {
-        if constexpr (std::is_same_v<T, bool>) {
-          writer.boolean(value);
-        } else if constexpr (std::is_same_v<T, int64_t>) {
-          writer.integer(value);
-        } else if constexpr (std::is_same_v<T, double>) {
-          writer.number(value);
-        } else {
-          writer.string(value);
-        }
-      },
-      parameter);
 }
 
 Result<SharedSlice> slice_of(const BodyRegion& region, const SharedMemoryRegistry& memory) {
