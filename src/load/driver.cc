@@ -39,11 +39,11 @@ void ClosedDriver::finish(Lane& lane, const Outcome& outcome) {
   }
 }
 
-OpenDriver::OpenDriver(Stage& stage, PoissonSchedule schedule, size_t most_connections,
-                       const StepTimes& times, RequestNumbers numbers, Tally& tally)
+OpenDriver::OpenDriver(Stage& stage, const OpenLoad& load, const StepTimes& times,
+                       RequestNumbers numbers, Tally& tally)
     : stage_(stage),
-      schedule_(std::move(schedule)),
-      most_connections_(most_connections),
+      schedule_(load.schedule),
+      most_connections_(load.most_connections),
       times_(times),
       numbers_(numbers),
       tally_(tally),

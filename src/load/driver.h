@@ -76,14 +76,18 @@ class ClosedDriver final : public Driver {
   std::function<void()> on_done_;
 };
 
+struct OpenLoad {
+  PoissonSchedule schedule;
+  // Opened as they are needed. Requests that are due while all are busy wait, and their time runs.
+  size_t most_connections;
+};
+
 // Counts the requests that were due in the measured time, whenever they end. Throughput is what
 // ended in it.
 class OpenDriver final : public Driver {
  public:
-  // More connections are opened as they are needed, up to `most_connections`; requests that are due
-  // while all are busy wait, and their time runs.
-  OpenDriver(Stage& stage, PoissonSchedule schedule, size_t most_connections,
-             const StepTimes& times, RequestNumbers numbers, Tally& tally);
+  OpenDriver(Stage& stage, const OpenLoad& load, const StepTimes& times, RequestNumbers numbers,
+             Tally& tally);
   void start(std::function<void()> on_done) override;
 
  private:

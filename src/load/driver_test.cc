@@ -43,7 +43,7 @@ Driven run_closed(ManualStage& stage, size_t concurrency, const StepTimes& times
 Driven run_open(ManualStage& stage, double rate, size_t most_connections = 1000,
                 const StepTimes& times = kTimes) {
   Driven run;
-  OpenDriver driver(stage, PoissonSchedule(rate, 0, 2), most_connections, times,
+  OpenDriver driver(stage, {PoissonSchedule(rate, 0, 2), most_connections}, times,
                     RequestNumbers(8, 0), run.tally);
   driver.start([&] { run.done = true; });
   stage.run();

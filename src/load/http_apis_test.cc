@@ -19,7 +19,6 @@
 namespace neso::load {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr int64_t kPatienceNs = 5'000'000'000;

@@ -75,8 +75,8 @@ void run_part(const Part& part, PartResult& result) {
     driver = std::make_unique<ClosedDriver>(stage, static_cast<size_t>(part.load), part.times,
                                             numbers, result.tally);
   } else {
-    driver = std::make_unique<OpenDriver>(stage, PoissonSchedule(part.load, start_ns, part.seed),
-                                          part.most_connections, part.times, numbers, result.tally);
+    const OpenLoad open{PoissonSchedule(part.load, start_ns, part.seed), part.most_connections};
+    driver = std::make_unique<OpenDriver>(stage, open, part.times, numbers, result.tally);
   }
   driver->start([&] { loop.stop(); });
   loop.run();
