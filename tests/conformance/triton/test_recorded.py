@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE.parents[1] / "integration"))
 import recorded  # noqa: E402
 from neso_server import Server  # noqa: E402
 
-OPTIONS = ("--model-control-mode=explicit", "--load-model=*", "--exit-on-error=false", "--cache-config=local,size=1048576")
+OPTIONS = ("--model-control-mode=explicit", "--load-model=*", "--exit-on-error=false", "--cache-config=local,size=1048576", "--grpc-port=0")
 
 
 def known_differences():
