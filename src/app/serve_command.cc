@@ -117,10 +117,9 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
                           failed_models((*repository)->status_rows()));
   }
   NESO_TRY(auto service,
-           Service::create(**repository,
-                           {.strict_readiness = options.strict_readiness,
-                            .memory = &memory,
-                            .allow_client_shared_memory = options.allow_client_shm}));
+           Service::create(**repository, {.strict_readiness = options.strict_readiness,
+                                          .memory = &memory,
+                                          .allow_client_shared_memory = options.allow_client_shm}));
   std::unique_ptr<RepositoryPoller> poller;
   if (options.model_control_mode == "poll" && options.repository_poll_secs > 0) {
     NESO_TRY(poller, RepositoryPoller::start(**repository,

@@ -33,19 +33,28 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
     start_ns_ = recorder_->clock().now_ns();
     scope_.queued();
     scope_.left_queue(start_ns_);
-    for (NamedTensor& input : request_.inputs)
-      tensors_.emplace(input.name, std::move(input.tensor));
+    {
+      MutexLock lock(mutex_);
+      for (NamedTensor& input : request_.inputs)
+        tensors_.emplace(input.name, std::move(input.tensor));
+    }
     request_.inputs.clear();
     advance();
   }
 
  private:
-  Result<> check() {
+  Result<> check() EXCLUDES(mutex_) {
     NESO_TRY_VOID(check_duplicates(request_));
     NESO_TRY(wanted_, check_outputs(model_.rules, request_));
     NESO_TRY(const int64_t batch, check_inputs(model_.rules, request_));
     rows_ = static_cast<size_t>(std::max<int64_t>(1, batch));
     std::ranges::sort(wanted_);
+    find_needed_steps();
+    return {};
+  }
+
+  void find_needed_steps() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
     // Backwards from the wanted outputs: the steps that they need.
     std::set<std::string> needed(wanted_.begin(), wanted_.end());
     waiting_.assign(model_.steps.size(), false);
@@ -60,12 +69,13 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
         for (const auto& [input, tensor] : step.input_map) needed.insert(tensor);
       }
     }
-    return {};
   }
 
   bool can_start(const EnsembleStep& step) const REQUIRES(mutex_) {
-    return std::ranges::all_of(step.input_map,
-                               [&](const auto& entry) { return tensors_.contains(entry.second); });
+    for (const auto& [input, tensor] : step.input_map) {
+      if (!tensors_.contains(tensor)) return false;
+    }
+    return true;
   }
 
   // Starts what has its tensors; ends the run when nothing runs any more.
