@@ -100,10 +100,12 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
     const EnsembleStep& step = model_.steps[index];
     auto part = model_.context.find(step.model, step.version);
     if (!part) return step_ended(index, std::move(part).error());
-    // The part lives until it has answered, also when it is unloaded meanwhile.
+    // The part lives until it has answered, also when it is unloaded meanwhile. It is let go of
+    // before the caller hears of it: behind that the repository may end.
     (*part)->infer(request_of(step),
                    Completion<InferResponse>([self = shared_from_this(), index,
-                                              part = *part](Result<InferResponse> result) {
+                                              held = *part](Result<InferResponse> result) mutable {
+                     held = nullptr;
                      self->step_ended(index, std::move(result));
                    }));
   }

@@ -123,13 +123,13 @@ struct Repository::State {
   const RepositoryOptions options;
   const std::vector<fs::path> folders;
   const VersionLoader loader;
-  std::unique_ptr<ThreadPool> steps;  // of ensembles; set once, by open(), as is
-  std::unique_ptr<ModelReaper> reaper;
+  std::unique_ptr<ModelReaper> reaper;  // set once, by open(), as is steps
   mutable Mutex mutex;
   std::condition_variable turn_ends;
   std::set<std::string> busy GUARDED_BY(mutex);  // models that someone loads or unloads
   std::shared_ptr<const RepositorySnapshot> current GUARDED_BY(mutex) =
       std::make_shared<const RepositorySnapshot>();
+  std::unique_ptr<ThreadPool> steps;  // of ensembles; joined before anything else ends
 };
 
 // Those of the folders' models that are loaded at the start; what cannot be is noted.
