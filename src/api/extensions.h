@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// The protocol extensions that server metadata lists, over HTTP and gRPC alike, in Triton's names
-// and order.
+// The protocol extensions that server metadata lists, in Triton's names and order.
 #pragma once
 
 #include <string_view>
 
 namespace neso {
 
-inline constexpr std::string_view kProtocolExtensions[] = {
-    "classification",       "model_repository",   "model_configuration",
-    "system_shared_memory", "cuda_shared_memory", "binary_tensor_data",
-    "parameters",           "statistics",         "logging"};
+inline constexpr std::string_view kProtocolExtensions[] = {"classification",
+                                                           "model_repository",
+                                                           "model_repository(unload_dependents)",
+                                                           "model_configuration",
+                                                           "system_shared_memory",
+                                                           "cuda_shared_memory",
+                                                           "binary_tensor_data",
+                                                           "parameters",
+                                                           "statistics",
+                                                           "logging"};
+
+// A client that finds an extension there calls it: not those whose calls gRPC refuses.
+constexpr bool is_served_over_grpc(std::string_view extension) {
+  return !extension.ends_with("shared_memory") && extension != "logging";
+}
 
 }  // namespace neso

@@ -32,6 +32,10 @@ TEST_F(GrpcServerTest, TellsWhatIsServed) {
   ClientContext contexts[4];
   inference::ServerMetadataResponse server;
   ASSERT_TRUE(stub_->ServerMetadata(&contexts[0], {}, &server).ok());
+  EXPECT_THAT(server.extensions(), ::testing::Contains("classification"));
+  // Their calls are refused as UNIMPLEMENTED.
+  for (const char* refused : {"system_shared_memory", "cuda_shared_memory", "logging"})
+    EXPECT_THAT(server.extensions(), ::testing::Not(::testing::Contains(refused)));
   EXPECT_EQ(server.name(), "tester");
   EXPECT_EQ(server.version(), "2.51.0");
   inference::ModelMetadataRequest which;

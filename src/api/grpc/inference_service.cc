@@ -86,8 +86,9 @@ class InferenceService final : public Calls {
     return answer(context, "metadata", [&]() -> Result<> {
       response->set_name(server_.name);
       response->set_version(server_.version);
-      for (const std::string_view extension : kProtocolExtensions)
-        response->add_extensions(std::string(extension));
+      for (const std::string_view extension : kProtocolExtensions) {
+        if (is_served_over_grpc(extension)) response->add_extensions(std::string(extension));
+      }
       return {};
     });
   }
