@@ -10,44 +10,40 @@
 
 namespace neso::load {
 
-// POST /api/embed {"model","input":[...]} -> {"embeddings":[[...],...]}
-class OllamaApi final : public HttpApi {
+// Texts in, a vector for each of them out.
+class TextApi : public HttpApi {
  public:
-  explicit OllamaApi(const PayloadOptions& options) : options_(options), texts_(options) {}
-  Result<HttpBody> next() override;
-  int64_t rows_of(std::string_view answer) const override;
-  int64_t rows() const override { return static_cast<int64_t>(options_.rows); }
+  explicit TextApi(const PayloadOptions& options) : options_(options), texts_(options) {}
+  int64_t rows() const final { return static_cast<int64_t>(options_.rows); }
 
- private:
+ protected:
   const PayloadOptions options_;
   TextSource texts_;
+};
+
+// POST /api/embed {"model","input":[...]} -> {"embeddings":[[...],...]}
+class OllamaApi final : public TextApi {
+ public:
+  using TextApi::TextApi;
+  Result<HttpBody> next() override;
+  int64_t rows_of(std::string_view answer) const override;
 };
 
 // POST /v1/embeddings {"model","input":[...]} -> {"data":[{"embedding":[...]},...]}. Vectors come
 // in base64 when binary ones are wanted, which OpenAI's own clients ask for.
-class OpenAiApi final : public HttpApi {
+class OpenAiApi final : public TextApi {
  public:
-  explicit OpenAiApi(const PayloadOptions& options) : options_(options), texts_(options) {}
+  using TextApi::TextApi;
   Result<HttpBody> next() override;
   int64_t rows_of(std::string_view answer) const override;
-  int64_t rows() const override { return static_cast<int64_t>(options_.rows); }
-
- private:
-  const PayloadOptions options_;
-  TextSource texts_;
 };
 
 // POST /embed {"inputs":[...]} -> [[...],...], as Text Embeddings Inference has it.
-class TeiApi final : public HttpApi {
+class TeiApi final : public TextApi {
  public:
-  explicit TeiApi(const PayloadOptions& options) : options_(options), texts_(options) {}
+  using TextApi::TextApi;
   Result<HttpBody> next() override;
   int64_t rows_of(std::string_view answer) const override;
-  int64_t rows() const override { return static_cast<int64_t>(options_.rows); }
-
- private:
-  const PayloadOptions options_;
-  TextSource texts_;
 };
 
 // POST /v2/models/NAME/infer, with the inputs that the model's metadata names.

@@ -210,14 +210,7 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
 }  // namespace
 
 EnsembleModel make_ensemble_model(const ModelConfig& config, EnsembleContext context) {
-  EnsembleModel model;
-  model.rules.model = config.name;
-  model.rules.max_batch_size = config.max_batch_size;
-  model.rules.inputs = config.inputs;
-  for (const ModelTensor& output : config.outputs) model.rules.outputs.push_back(output.name);
-  model.steps = config.ensemble_steps;
-  model.context = std::move(context);
-  return model;
+  return {.rules = rules_of(config), .steps = config.ensemble_steps, .context = std::move(context)};
 }
 
 void run_ensemble(const EnsembleModel& model, InferRequest request,

@@ -27,10 +27,7 @@ Tensor with_shape(const Tensor& tensor, Shape shape) {
 
 TensorModel make_tensor_model(const ModelConfig& config) {
   TensorModel model;
-  model.rules.model = config.name;
-  model.rules.max_batch_size = config.max_batch_size;
-  model.rules.inputs = config.inputs;
-  for (const ModelTensor& output : config.outputs) model.rules.outputs.push_back(output.name);
+  model.rules = rules_of(config);
   model.inputs = config.inputs;
   model.outputs = config.outputs;
   model.joins_requests = config.max_batch_size > 0 && config.dynamic_batching.has_value();

@@ -149,6 +149,15 @@ Shape exchanged(const Shape& from, const Shape& to, const Shape& shape, bool bat
 
 }  // namespace
 
+RequestRules rules_of(const ModelConfig& config) {
+  RequestRules rules{.model = config.name,
+                     .max_batch_size = config.max_batch_size,
+                     .inputs = config.inputs,
+                     .outputs = {}};
+  for (const ModelTensor& output : config.outputs) rules.outputs.push_back(output.name);
+  return rules;
+}
+
 std::string request_prefix(std::string_view id) {
   return fmt::format("[request id: {}] ", id.empty() ? "<id_unknown>" : id);
 }

@@ -25,6 +25,9 @@ struct RequestRules {
   std::vector<std::string> unlisted_outputs = {};  // answered when asked for by name
 };
 
+// Of a model that takes just what its config declares.
+RequestRules rules_of(const ModelConfig& config);
+
 // "[request id: ID] ", in front of the sentences that Triton writes about a request.
 std::string request_prefix(std::string_view id);
 

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "api/triton/body_reader.h"
 #include "api/triton/infer_parameters.h"
 #include "api/triton/tensor_json.h"
 #include "base/error.h"
@@ -42,23 +43,11 @@ Error nested_error(const Error& error) {
   return error.with_context(fmt::format("Converting keyword: '{}'", kNested));
 }
 
-class GenerateReader final : public JsonHandler {
+class GenerateReader final : public BodyReader {
  public:
   GenerateReader(std::span<const TensorMetadata> inputs, size_t max_bytes)
       : inputs_(inputs), max_bytes_(max_bytes) {}
 
-  Result<> null() override { return noted(scalar(nullptr)); }
-  Result<> boolean(bool value) override { return noted(scalar(value)); }
-  Result<> integer(int64_t value) override { return noted(scalar(value)); }
-  Result<> large_unsigned(uint64_t value) override { return noted(scalar(value)); }
-  Result<> number(double value, std::string_view written) override {
-    return noted(scalar(JsonReal{value, written}));
-  }
-  Result<> string(std::string_view value) override { return noted(scalar(value)); }
-  Result<> key(std::string_view name) override {
-    key_ = name;
-    return {};
-  }
   Result<> begin_object() override { return noted(open_object()); }
   Result<> end_object() override {
     places_.pop_back();
@@ -70,18 +59,12 @@ class GenerateReader final : public JsonHandler {
     return places_.back() == Place::Elements ? Result<>() : noted(in_place(end_input()));
   }
 
-  // The document was refused by what it says, not by its syntax.
-  bool refused() const { return refused_; }
   Result<InferRequest> take();
 
  private:
   // One per open object or array.
   enum class Place { Request, Nested, Elements };
 
-  Result<> noted(Result<> result) {
-    refused_ = !result.has_value();
-    return result;
-  }
   bool nested() const { return std::ranges::find(places_, Place::Nested) != places_.end(); }
   Result<> in_place(Result<> result) const {
     return result || !nested() ? result : Result<>(nested_error(result.error()));
@@ -98,7 +81,7 @@ class GenerateReader final : public JsonHandler {
     return found == inputs_.end() ? nullptr : &*found;
   }
 
-  Result<> scalar(const JsonScalar& value);
+  Result<> scalar(const JsonScalar& value) override;
   Result<> member(const JsonScalar& value);
   Result<> open_object();
   Result<> open_array();
@@ -109,8 +92,6 @@ class GenerateReader final : public JsonHandler {
   std::span<const TensorMetadata> inputs_;
   size_t max_bytes_;
   std::vector<Place> places_;
-  std::string key_;
-  bool refused_ = false;
   bool seen_id_ = false;
   InferRequest request_;
   struct Repeated {

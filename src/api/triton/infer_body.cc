@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/triton/body_reader.h"
 #include "api/triton/infer_parameters.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -28,7 +29,7 @@ enum class Place {
   Ignored,  // and everything inside
 };
 
-class InferBodyReader final : public JsonHandler {
+class InferBodyReader final : public BodyReader {
  public:
   // `datatypes`: of the inputs by position, when an earlier pass has learnt them.
   InferBodyReader(size_t document_bytes, size_t max_bytes,
@@ -37,18 +38,6 @@ class InferBodyReader final : public JsonHandler {
         max_bytes_(max_bytes),
         known_datatypes_(std::move(datatypes)) {}
 
-  Result<> null() override { return noted(scalar(nullptr)); }
-  Result<> boolean(bool value) override { return noted(scalar(value)); }
-  Result<> integer(int64_t value) override { return noted(scalar(value)); }
-  Result<> large_unsigned(uint64_t value) override { return noted(scalar(value)); }
-  Result<> number(double value, std::string_view written) override {
-    return noted(scalar(JsonReal{value, written}));
-  }
-  Result<> string(std::string_view value) override { return noted(scalar(value)); }
-  Result<> key(std::string_view name) override {
-    key_ = name;
-    return {};
-  }
   Result<> begin_object() override {
     return noted(open(&InferBodyReader::object_inside, Place::Request));
   }
@@ -58,19 +47,13 @@ class InferBodyReader final : public JsonHandler {
   }
   Result<> end_array() override;
 
-  // The document was refused by what it says, not by its syntax.
-  bool refused() const { return refused_; }
   // Some data stood before its datatype and was skipped.
   bool needs_second_pass() const { return skipped_data_; }
   InferBody take() { return std::move(body_); }
 
  private:
-  Result<> noted(Result<> result) {
-    refused_ = !result.has_value();
-    return result;
-  }
   Result<> open(Result<Place> (InferBodyReader::*inside)(Place), Place root);
-  Result<> scalar(const JsonScalar& value);
+  Result<> scalar(const JsonScalar& value) override;
   Result<> request_member(const JsonScalar& value);
   Result<> input_member(const JsonScalar& value);
   Result<> shape_element(const JsonScalar& value);
@@ -89,14 +72,12 @@ class InferBodyReader final : public JsonHandler {
   size_t max_bytes_;
   std::vector<std::optional<std::string>> known_datatypes_;
   std::vector<Place> places_;
-  std::string key_;
   InferBody body_;
   bool seen_id_ = false;
   bool seen_outputs_ = false;
   bool seen_parameters_ = false;
   bool skipped_data_ = false;
   bool first_shape_ = false;
-  bool refused_ = false;
   std::optional<ElementSink> sink_;
 };
 
