@@ -25,8 +25,10 @@ endif()
 
 find_program(NESO_CCACHE ccache)
 if(NESO_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${NESO_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${NESO_CCACHE})
+  # Paths relative to the checkout, so that a second checkout finds what the first has built.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${NESO_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
 endif()
 
 # neso_library(NAME DEPS a b ...): every .cc of the folder (tests and benchmarks excepted) as static library neso_NAME;
@@ -64,9 +66,16 @@ function(neso_library name)
   neso_check_headers(${name})
 endfunction()
 
-# Each header compiles alone: one generated source per header, in the target `headers` (./dev lint builds it).
+# Each header compiles alone. x.cc includes x.h before all else (clang-format puts it there), which proves it; a header
+# without such a source gets a generated one, in the target `headers` (./dev lint builds it).
 function(neso_check_headers name)
   file(GLOB headers CONFIGURE_DEPENDS *.h)
+  foreach(header ${headers})
+    string(REGEX REPLACE "h$" "cc" source ${header})
+    if(EXISTS ${source})
+      list(REMOVE_ITEM headers ${header})
+    endif()
+  endforeach()
   if(NOT headers)
     return()
   endif()
