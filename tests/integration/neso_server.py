@@ -70,7 +70,10 @@ class Server:
 
     def stop(self, number=signal.SIGTERM, timeout=40):
         """Ends the server and answers its exit status; number None: it was told before."""
-        if number is not None and self.process.poll() is None:
+        if number is not None:
+            if self.process.poll() and self.metrics_port is not None:
+                self._reader.join(5)
+                raise AssertionError(f"the server ended by itself, with {self.process.returncode}:\n" + self.log_text()[-8000:])
             self.process.send_signal(number)
         try:
             self.process.wait(timeout)
