@@ -99,6 +99,7 @@ ModelConfig to_model_config(inference::ModelConfig proto) {
                                .max_queue_delay_us = batching.max_queue_delay_microseconds(),
                                .preserve_ordering = batching.preserve_ordering()};
   }
+  if (proto.has_sequence_batching()) config.sequence_batching = to_sequence_batching(proto);
   for (const auto& step : proto.ensemble_scheduling().step())
     config.ensemble_steps.push_back(to_step(step));
   config.version_policy = to_version_policy(proto);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/sequence_config.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
@@ -69,12 +70,13 @@ struct ModelConfig {
   std::vector<ModelTensor> outputs;
   std::vector<InstanceGroup> instance_groups;
   std::optional<DynamicBatching> dynamic_batching;
+  std::optional<SequenceBatching> sequence_batching;
   std::vector<EnsembleStep> ensemble_steps;  // empty: no ensemble
   VersionPolicy version_policy;
   int graph_optimization_level = 0;  // of ONNX Runtime: -1 basic, 0 all, 1 extended, 2 none
   std::map<std::string, std::string> parameters;  // key -> string_value
   std::map<std::string, std::string> metric_tags;
-  // Fields that the file sets and this build does not act on yet, by path ("sequence_batching"); to
+  // Fields that the file sets and this build does not act on yet, by path ("optimization.cuda"); to
   // be logged once.
   std::vector<std::string> not_honoured;
 

@@ -167,27 +167,6 @@ Result<> check_response_cache(const inference::ModelConfig& config) {
   return {};
 }
 
-Result<> check_sequence_batching(const inference::ModelConfig& config) {
-  const auto& batching = config.sequence_batching();
-  for (const int size : batching.oldest().preferred_batch_size()) {
-    if (size <= 0) {
-      return invalid_argument("sequence batching preferred batch size must be positive for {}",
-                              config.name());
-    }
-    if (size > config.max_batch_size()) {
-      return invalid_argument(
-          "sequence batching preferred batch size must be <= max batch size for {}", config.name());
-    }
-  }
-  const float utilization = batching.direct().minimum_slot_utilization();
-  if (!(utilization >= 0 && utilization <= 1)) {
-    return invalid_argument(
-        "sequence batching minimum slot utilization must be in range (0.0, 1.0] for {}",
-        config.name());
-  }
-  return {};
-}
-
 Result<> check_ensemble(const inference::ModelConfig& config) {
   if (!config.has_ensemble_scheduling()) return {};
   const auto& steps = config.ensemble_scheduling().step();

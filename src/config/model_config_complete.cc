@@ -6,6 +6,9 @@
 #include <google/protobuf/repeated_field.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -113,20 +116,31 @@ Result<> add_tensor(google::protobuf::RepeatedPtrField<Tensor>& side, const Mode
   return {};
 }
 
+// The tensors of the graph that the server fills in or keeps for a sequence: no client sends them.
+std::set<std::string> sequence_tensors(const Proto& config) {
+  std::set<std::string> names;
+  for (const auto& control : config.sequence_batching().control_input())
+    names.insert(control.name());
+  for (const auto& state : config.sequence_batching().state()) {
+    names.insert(state.input_name());
+    names.insert(state.output_name());
+  }
+  return names;
+}
+
 Result<> complete_tensors(Proto& config, const ModelFacts& facts) {
   const bool leading_batch = facts.supports_batching && config.max_batch_size() == 0;
-  if (config.input().empty() && config.batch_input().empty()) {
-    for (const ModelTensor& input : facts.inputs) {
-      NESO_TRY_VOID(
-          add_tensor(*config.mutable_input(), input, leading_batch, config.max_batch_size()));
+  const std::set<std::string> own = sequence_tensors(config);
+  const auto complete = [&](auto& side, const std::vector<ModelTensor>& known) -> Result<> {
+    for (const ModelTensor& tensor : known) {
+      if (own.contains(tensor.name)) continue;
+      NESO_TRY_VOID(add_tensor(side, tensor, leading_batch, config.max_batch_size()));
     }
-  }
-  if (config.output().empty()) {
-    for (const ModelTensor& output : facts.outputs) {
-      NESO_TRY_VOID(
-          add_tensor(*config.mutable_output(), output, leading_batch, config.max_batch_size()));
-    }
-  }
+    return {};
+  };
+  if (config.input().empty() && config.batch_input().empty())
+    NESO_TRY_VOID(complete(*config.mutable_input(), facts.inputs));
+  if (config.output().empty()) NESO_TRY_VOID(complete(*config.mutable_output(), facts.outputs));
   return {};
 }
 

@@ -96,6 +96,22 @@ TEST(CompleteModelConfig, KeepsAWrittenBatchSizeAndScheduler) {
       ElementsAre(2));
 }
 
+TEST(CompleteModelConfig, LeavesOutWhatTheServerFillsInForASequence) {
+  ModelFacts facts = encoder_facts();
+  for (const char* own : {"start", "state_in"})
+    facts.inputs.push_back({.name = own, .dtype = DType::Int32, .dims = {1}});
+  facts.outputs.push_back({.name = "state_out", .dtype = DType::Int32, .dims = {1}});
+  const ModelConfig config = completed(
+      "max_batch_size: 4 sequence_batching { "
+      "control_input { name: \"start\" control { int32_false_true: [ 0, 1 ] } } "
+      "state { input_name: \"state_in\" output_name: \"state_out\" } }",
+      facts);
+  ASSERT_EQ(config.inputs.size(), 1U);
+  EXPECT_EQ(config.inputs[0].name, "ids");
+  ASSERT_EQ(config.outputs.size(), 1U);
+  EXPECT_EQ(config.outputs[0].name, "vectors");
+}
+
 TEST(CompleteModelConfig, KeepsTheBatchDimensionOfAModelThatIsNotBatched) {
   ModelFacts facts = encoder_facts();
   facts.default_max_batch_size = 0;

@@ -48,6 +48,19 @@ constexpr std::string_view kHonoured[] = {
     "output.reshape",
     "parameters",
     "platform",
+    "sequence_batching.control_input",
+    "sequence_batching.direct",
+    "sequence_batching.iterative_sequence",  // refused
+    "sequence_batching.max_sequence_idle_microseconds",
+    "sequence_batching.oldest.max_candidate_sequences",
+    "sequence_batching.oldest.max_queue_delay_microseconds",
+    "sequence_batching.oldest.preferred_batch_size",
+    "sequence_batching.state.data_type",
+    "sequence_batching.state.dims",
+    "sequence_batching.state.initial_state",
+    "sequence_batching.state.input_name",
+    "sequence_batching.state.output_name",
+    "sequence_batching.state.use_growable_memory",  // refused
     "version_policy",
 };
 // Messages that are looked into: they hold honoured fields, or say nothing as long as all their
@@ -65,6 +78,9 @@ constexpr std::string_view kOpened[] = {
     "optimization.output_pinned_memory",
     "output",
     "response_cache",
+    "sequence_batching",
+    "sequence_batching.oldest",
+    "sequence_batching.state",
 };
 
 bool contains(std::span<const std::string_view> sorted, const std::string& path) {

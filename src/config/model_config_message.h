@@ -32,8 +32,11 @@ Result<> check_model_name(const inference::ModelConfig& config, std::string_view
 Result<> check_config(const inference::ModelConfig& config);
 // The parts of it about tensors, model_config_check_tensors.cc.
 Result<> check_tensors(const inference::ModelConfig& config);
+// And about sequences, sequence_config.cc.
+Result<> check_sequence_batching(const inference::ModelConfig& config);
+SequenceBatching to_sequence_batching(const inference::ModelConfig& config);
 
-// Paths of the set fields that this build does not act on: "sequence_batching",
+// Paths of the set fields that this build does not act on: "optimization.cuda",
 // "dynamic_batching.priority_levels".
 std::vector<std::string> fields_without_effect(const inference::ModelConfig& config);
 

@@ -233,7 +233,7 @@ TEST(ModelConfig, TellsWhichFieldsHaveNoEffect) {
     input { name: "a" data_type: TYPE_FP32 dims: 1 }
     sequence_batching {
       max_sequence_idle_microseconds: 5
-      oldest {}
+      oldest { preserve_ordering: true }
     }
     optimization {
       priority: PRIORITY_MAX
@@ -253,11 +253,11 @@ TEST(ModelConfig, TellsWhichFieldsHaveNoEffect) {
     runtime: "r"
   )pb");
   EXPECT_THAT(config.not_honoured,
-              UnorderedElementsAre("sequence_batching", "optimization.priority",
-                                   "optimization.input_pinned_memory.enable", "optimization.cuda",
-                                   "instance_group.rate_limiter", "instance_group.host_policy",
-                                   "model_warmup", "cc_model_filenames",
-                                   "model_transaction_policy.decoupled", "runtime"));
+              UnorderedElementsAre(
+                  "sequence_batching.oldest.preserve_ordering", "optimization.priority",
+                  "optimization.input_pinned_memory.enable", "optimization.cuda",
+                  "instance_group.rate_limiter", "instance_group.host_policy", "model_warmup",
+                  "cc_model_filenames", "model_transaction_policy.decoupled", "runtime"));
   EXPECT_THAT(parse("dynamic_batching { priority_levels: 2 default_priority_level: 1 "
                     "preserve_ordering: false default_queue_policy { } } response_cache { } "
                     "model_transaction_policy { decoupled: false }")
