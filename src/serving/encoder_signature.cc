@@ -188,10 +188,13 @@ Result<EncoderSignature> make_encoder_signature(const ModelConfig& config, const
 Result<> check_against_graph(const ModelConfig& config, const EngineInfo& engine) {
   const auto required = static_cast<size_t>(
       std::ranges::count_if(config.inputs, [](const ModelTensor& t) { return !t.optional; }));
-  if (engine.inputs.size() < required || engine.inputs.size() > config.inputs.size()) {
+  // Not declared: the server fills them in.
+  const size_t filled_in = config.sequence_batching ? config.sequence_batching->graph_inputs() : 0;
+  if (engine.inputs.size() < required + filled_in ||
+      engine.inputs.size() > config.inputs.size() + filled_in) {
     return invalid_argument(
         "unable to load model '{}', configuration expects {} inputs, model provides {}",
-        config.name, config.inputs.size(), engine.inputs.size());
+        config.name, config.inputs.size() + filled_in, engine.inputs.size());
   }
   const auto check = [&](const ModelTensor& declared, const std::vector<TensorSpec>& specs,
                          std::string_view side) -> Result<> {

@@ -115,6 +115,7 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
     request.model = step.model;
     request.version = step.version;
     request.id = request_.id;
+    request.sequence = request_.sequence;
     request.timeout_us = request_.timeout_us;
     request.gone = request_.gone;
     if (model_.context.memory != nullptr)

@@ -30,7 +30,8 @@ TensorModel make_tensor_model(const ModelConfig& config) {
   model.rules = rules_of(config);
   model.inputs = config.inputs;
   model.outputs = config.outputs;
-  model.joins_requests = config.max_batch_size > 0 && config.dynamic_batching.has_value();
+  model.joins_requests = config.max_batch_size > 0 && (config.dynamic_batching.has_value() ||
+                                                       config.sequence_batching.has_value());
   return model;
 }
 

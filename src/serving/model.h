@@ -21,6 +21,7 @@
 #include "serving/requests.h"
 #include "serving/scheduler.h"
 #include "serving/self_check.h"
+#include "serving/sequence_scheduler.h"
 #include "serving/statistics.h"
 
 namespace neso {
@@ -34,8 +35,9 @@ struct ModelParts {
   std::variant<TensorModel, EncoderModel, EnsembleModel> kind;
   std::optional<ReferenceAgreement> references = {};
   std::shared_ptr<StatisticsRecorder> recorder;
-  MemoryShare memory;                    // held while the version lives
-  std::unique_ptr<Scheduler> scheduler;  // null: an ensemble
+  MemoryShare memory;                                 // held while the version lives
+  std::unique_ptr<Scheduler> scheduler;               // null: an ensemble, or a model of sequences
+  std::unique_ptr<SequenceScheduler> sequences = {};  // of a model with sequence_batching
 };
 
 // Every method from any thread; the last reference goes away on a thread that is no engine's.
@@ -71,6 +73,7 @@ class Model {
   // Finishes what was accepted, refuses the rest.
   void stop() {
     if (parts_.scheduler) parts_.scheduler->stop();
+    if (parts_.sequences) parts_.sequences->stop();
   }
 
  private:

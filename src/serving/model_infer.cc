@@ -48,6 +48,23 @@ Result<> write_shared_outputs(std::span<const InferRequest::SharedOutput> wanted
   return {};
 }
 
+Result<> check_sequence_id(const CorrelationId& id) {
+  constexpr size_t kMaxIdCharacters = 128;
+  const auto* text = std::get_if<std::string>(&id);
+  if (text == nullptr || text->size() <= kMaxIdCharacters) return {};
+  return unsupported("string correlation ID cannot be longer than {} characters", kMaxIdCharacters);
+}
+
+// Triton's ensembles always answer them, also without a sequence.
+std::vector<std::pair<std::string, ResponseParameter>> sequence_parameters(
+    const SequenceStep& step) {
+  const auto* number = std::get_if<uint64_t>(&step.id);
+  const ResponseParameter id = number != nullptr
+                                   ? ResponseParameter(static_cast<int64_t>(*number))
+                                   : ResponseParameter(std::get<std::string>(step.id));
+  return {{"sequence_id", id}, {"sequence_start", step.start}, {"sequence_end", step.end}};
+}
+
 }  // namespace
 
 struct Model::PendingInfer {
@@ -60,6 +77,10 @@ struct Model::PendingInfer {
 };
 
 void Model::infer(InferRequest request, Completion<InferResponse> done) {
+  if (auto checked = check_sequence_id(request.sequence.id); !checked) {
+    done(std::move(checked).error());
+    return;
+  }
   if (auto read = read_shared_inputs(request); !read) {
     done(std::move(read).error());
     return;
@@ -108,7 +129,11 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
                     .gone = life.gone,
                     .done = std::move(completions[i])});
   }
-  parts_.scheduler->submit(std::move(jobs));
+  if (parts_.sequences) {
+    parts_.sequences->submit(std::move(jobs.front()), std::move(request.sequence));
+  } else {
+    parts_.scheduler->submit(std::move(jobs));
+  }
 }
 
 void Model::infer(const EnsembleModel& ensemble, InferRequest request,
@@ -118,14 +143,13 @@ void Model::infer(const EnsembleModel& ensemble, InferRequest request,
       std::move(request.classifications));
   const auto shared = std::make_shared<const std::vector<InferRequest::SharedOutput>>(
       std::move(request.shared_outputs));
+  const auto step = std::make_shared<const SequenceStep>(request.sequence);
   run_ensemble(
       ensemble, std::move(request), parts_.recorder,
-      Completion<InferResponse>([this, caller, wanted, shared](Result<InferResponse> result) {
+      Completion<InferResponse>([this, caller, wanted, shared, step](Result<InferResponse> result) {
         if (!result) return (*caller)(std::move(result));
         result->version = parts_.version;
-        // Triton's ensembles always say so, also without a sequence.
-        result->parameters = {
-            {"sequence_id", int64_t{0}}, {"sequence_start", false}, {"sequence_end", false}};
+        result->parameters = sequence_parameters(*step);
         Result<> finished = classify_outputs(*wanted, result->outputs);
         if (finished) finished = write_shared_outputs(*shared, result->outputs);
         if (!finished) return (*caller)(std::move(finished).error());

@@ -54,8 +54,10 @@ struct Loading {
   std::optional<ReferenceAgreement> references;
 };
 
-// A graph that looks like an encoder is served as one unless its config uses it as a plain graph.
+// A graph that looks like an encoder is served as one unless its config uses it as a plain graph,
+// or for sequences.
 bool is_encoder(const Loading& loading) {
+  if (loading.config.sequence_batching) return false;
   if (!loading.engine.info.can_encode || !loading.engine.info.can_run) {
     return loading.engine.info.can_encode;
   }
@@ -285,11 +287,19 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
   NESO_TRY(loading.engine, open_engine(loading.files, choice.kind, written, options.engine));
   log_info("model '{}' version {} runs on the {} engine: {}", source.name, source.version,
            loading.engine.info.name, choice.reason);
+  if (written.sequence_batching && !loading.engine.info.can_run) {
+    return invalid_argument(
+        "model '{}' sets sequence_batching, which needs a graph (model.onnx) that takes its "
+        "control "
+        "and state tensors; our engine encodes texts, each for itself. Remove it from the config",
+        source.name);
+  }
   if (loading.engine.info.can_encode) NESO_TRY_VOID(measure_encoder(loading));
   NESO_TRY_VOID(complete_config(loading));
 
   const bool encoder = is_encoder(loading);
   ModelParts parts{.name = source.name, .version = source.version};
+  std::optional<SequenceTensors> sequence_tensors;
   if (encoder) {
     NESO_TRY(EncoderModel model, make_encoder_model(loading));
     NESO_TRY_VOID(choose_encoder(loading, choice.native, model));
@@ -300,6 +310,10 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
         "encoder (inputs input_ids, attention_mask, token_type_ids); remove the parameter",
         source.name);
   } else {
+    if (loading.config.sequence_batching) {
+      NESO_TRY(sequence_tensors,
+               SequenceTensors::make(loading.config, loading.engine.info, source.model_folder));
+    }
     NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
     parts.kind = make_tensor_model(loading.config);
   }
@@ -308,6 +322,13 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
                                                         loading.config.metric_tags, metrics, clock);
   NESO_TRY(parts.scheduler,
            start_scheduler(loading, std::get_if<EncoderModel>(&parts.kind), parts.recorder));
+  if (sequence_tensors) {
+    const size_t engines = instance_count(loading.config, false);
+    NESO_TRY(parts.sequences,
+             SequenceScheduler::start(*std::move(sequence_tensors),
+                                      sequence_limits(*loading.config.sequence_batching, engines),
+                                      std::move(parts.scheduler), parts.recorder));
+  }
   parts.recorder->set_load_seconds(static_cast<double>(clock.now_ns() - start_ns) / 1e9);
   parts.engine = loading.engine.info;
   parts.references = std::move(loading.references);

@@ -20,6 +20,16 @@
 
 namespace neso {
 
+// Names a sequence of requests; 0 and the empty text name none.
+using CorrelationId = std::variant<uint64_t, std::string>;
+
+// Where a request stands in its sequence.
+struct SequenceStep {
+  CorrelationId id = uint64_t{0};
+  bool start = false;
+  bool end = false;
+};
+
 // Tensors in, tensors out: KServe's ModelInfer for any model. A model with a tokenizer also takes
 // an input `text`.
 struct InferRequest {
@@ -48,6 +58,7 @@ struct InferRequest {
   std::vector<Classification> classifications = {};
   std::vector<SharedInput> shared_inputs = {};
   std::vector<SharedOutput> shared_outputs = {};
+  SequenceStep sequence = {};
   uint64_t timeout_us = 0;                        // 0: none; how long it may wait in the queue
   std::shared_ptr<const std::atomic<bool>> gone;  // the client left; may be null
   std::shared_ptr<MemoryShare> memory = {};       // Service's: what the request holds; may be null

@@ -145,6 +145,7 @@ RequestScope::~RequestScope() {
 
 void RequestScope::queued() {
   MutexLock lock(mutex_);
+  if (queued_ns_) return;
   queued_ns_ = recorder_->clock().now_ns();
   recorder_->add_pending(1);
 }

@@ -88,7 +88,7 @@ class RequestScope {
   RequestScope(const RequestScope&) = delete;
   RequestScope& operator=(const RequestScope&) = delete;
 
-  void queued() EXCLUDES(mutex_);
+  void queued() EXCLUDES(mutex_);  // again: nothing
   // A part of it has left the queue: to run, or because it will not.
   void left_queue(int64_t now_ns) EXCLUDES(mutex_);
   // A part of it ran in this execution.
