@@ -7,6 +7,7 @@
 namespace neso {
 
 inline constexpr std::string_view kProtocolExtensions[] = {"classification",
+                                                           "sequence",
                                                            "model_repository",
                                                            "model_repository(unload_dependents)",
                                                            "model_configuration",

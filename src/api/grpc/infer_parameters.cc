@@ -84,6 +84,24 @@ Result<> check_request_parameters(const ParameterMap& parameters) {
   return {};
 }
 
+SequenceStep sequence_step(const ParameterMap& parameters) {
+  SequenceStep step;
+  if (const InferParameter* id = find(parameters, "sequence_id")) {
+    if (id->has_string_param()) {
+      step.id = id->string_param();
+    } else {
+      step.id = static_cast<uint64_t>(id->int64_param());  // of a negative number, too, in Triton
+    }
+  }
+  const auto flag = [&parameters](const char* name) {
+    const InferParameter* value = find(parameters, name);
+    return value != nullptr && value->bool_param();
+  };
+  step.start = flag("sequence_start");
+  step.end = flag("sequence_end");
+  return step;
+}
+
 Result<std::optional<SharedMemoryPlace>> shared_memory_place(const std::string& tensor,
                                                              const ParameterMap& parameters) {
   if (parameters.empty()) return std::optional<SharedMemoryPlace>();

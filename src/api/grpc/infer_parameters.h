@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "serving/requests.h"
 
 namespace neso::grpc_api {
 
@@ -17,6 +18,8 @@ using ParameterMap = google::protobuf::Map<std::string, inference::InferParamete
 
 // Of the request: sequences, priority, timeout, and what models would get to see.
 Result<> check_request_parameters(const ParameterMap& parameters);
+// What they say of a sequence, once they are checked.
+SequenceStep sequence_step(const ParameterMap& parameters);
 
 // Where in a region of shared memory a tensor lies.
 struct SharedMemoryPlace {

@@ -114,6 +114,7 @@ Result<InferRequest> decode_infer(const Message& message, std::optional<int64_t>
   request.model = message->model_name();
   request.version = version;
   request.id = message->id();
+  request.sequence = sequence_step(message->parameters());
   request.inputs.reserve(static_cast<size_t>(message->inputs_size()));
   int next_raw = 0;
   for (const Input& input : message->inputs()) {

@@ -15,13 +15,15 @@ constexpr size_t kReadAtOnce = size_t{16} << 10;
 
 }  // namespace
 
-void InferRun::start(::grpc::ByteBuffer& bytes, Completion<InferResponse> done) {
+void InferRun::start(::grpc::ByteBuffer& bytes, From from, Completion<InferResponse> done) {
   const size_t size = bytes.Length();
   if (!wire_.resize(size)) return done(wire_.refusal(size));
-  const bool at_once = size <= kReadAtOnce;
+  const bool at_once = size <= kReadAtOnce || from == From::Stream;
   if (at_once) {
     if (!read(bytes, done)) return;
-    if (!holds_texts(*message_)) return infer(std::move(done));
+    const bool in_order = from == From::Stream && message_->parameters().contains("sequence_id");
+    const bool is_quick = size <= kReadAtOnce && !holds_texts(*message_);
+    if (in_order || is_quick) return infer(std::move(done));
   }
   // Shared, because a std::function must be copyable.
   const auto carried = std::make_shared<Completion<InferResponse>>(std::move(done));

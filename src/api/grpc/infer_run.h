@@ -34,8 +34,10 @@ class InferRun {
       : service_(port.service), wire_(port.memory, MemoryUse::Request), gone_(std::move(gone)) {}
 
   // Once; lets go of `bytes`. `done` fires on this thread or another one; until then the run must
-  // live.
-  void start(::grpc::ByteBuffer& bytes, Completion<InferResponse> done);
+  // live. Of a stream: what belongs to a sequence is with its model when start() returns, so that
+  // the sequence runs in the stream's order.
+  enum class From { Call, Stream };
+  void start(::grpc::ByteBuffer& bytes, From from, Completion<InferResponse> done);
 
   // After `done`: its answer waits to be written, and counts against the memory as long as the run
   // lives.

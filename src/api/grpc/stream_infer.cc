@@ -119,7 +119,7 @@ class StreamInfer final : public Reactor,
           self->answer(*turn, result);
         });
     if (port_.gate.stopping()) return done(stopping_error());
-    turn->run.start(bytes, std::move(done));
+    turn->run.start(bytes, InferRun::From::Stream, std::move(done));
   }
 
   void answer(Turn& turn, const Result<InferResponse>& result) EXCLUDES(mutex_) {

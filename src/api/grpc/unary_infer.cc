@@ -26,8 +26,9 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
 
   void start(::grpc::ByteBuffer& bytes) {
     contain("a gRPC request", [&] {
-      run_.start(bytes, Completion<InferResponse>(
-                            [this](Result<InferResponse> result) { finish(std::move(result)); }));
+      run_.start(bytes, InferRun::From::Call,
+                 Completion<InferResponse>(
+                     [this](Result<InferResponse> result) { finish(std::move(result)); }));
     });
   }
 

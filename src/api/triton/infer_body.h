@@ -11,6 +11,7 @@
 
 #include "api/triton/tensor_json.h"
 #include "base/result.h"
+#include "serving/requests.h"
 #include "tensor/shape.h"
 
 namespace neso::triton {
@@ -44,6 +45,9 @@ struct BodyOutput {
 struct InferBody {
   std::string id;
   std::optional<bool> binary_data_output;
+  std::optional<CorrelationId> sequence_id;
+  std::optional<bool> sequence_start;
+  std::optional<bool> sequence_end;
   std::optional<std::vector<BodyInput>> inputs;
   std::vector<BodyOutput> outputs;
 };

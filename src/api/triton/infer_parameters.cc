@@ -38,9 +38,24 @@ Result<> set_region_parameter(BodyRegion& region, std::string_view key, const Js
   return {};
 }
 
-Result<> check_sequence_id(const JsonScalar& value) {
-  if (whole_number(value) || std::holds_alternative<std::string_view>(value)) return {};
-  return invalid_argument("parameter 'sequence_id' must be a whole number, 0 or more, or a string");
+Result<> set_sequence_id(std::optional<CorrelationId>& target, const JsonScalar& value) {
+  if (target) return {};
+  if (const auto number = whole_number(value)) {
+    target = *number;
+  } else if (const auto* text = std::get_if<std::string_view>(&value)) {
+    target = std::string(*text);
+  } else {
+    return invalid_argument(
+        "parameter 'sequence_id' must be a whole number, 0 or more, or a string");
+  }
+  return {};
+}
+
+Result<> set_flag(std::optional<bool>& target, std::string_view key, const JsonScalar& value) {
+  const auto* flag = std::get_if<bool>(&value);
+  if (flag == nullptr) return invalid_argument("parameter '{}' must be true or false", key);
+  if (!target) target = *flag;
+  return {};
 }
 
 }  // namespace
@@ -76,10 +91,7 @@ Result<> set_request_parameter(InferBody& body, std::string_view key, const Json
         "specified.");
   }
   if (key == "binary_data_output") {
-    const auto* flag = std::get_if<bool>(&value);
-    if (flag == nullptr)
-      return invalid_argument("parameter 'binary_data_output' must be true or false");
-    if (!body.binary_data_output) body.binary_data_output = *flag;
+    return set_flag(body.binary_data_output, key, value);
   } else if (key == "timeout") {
     // Like priority: only a queue policy of the model's config could give it an effect.
     const auto* timeout = std::get_if<int64_t>(&value);
@@ -90,11 +102,12 @@ Result<> set_request_parameter(InferBody& body, std::string_view key, const Json
   } else if (key == "priority") {
     if (!whole_number(value))
       return invalid_argument("parameter 'priority' must be a whole number, 0 or more");
-  } else if (key == "sequence_start" || key == "sequence_end") {
-    if (!std::holds_alternative<bool>(value))
-      return invalid_argument("parameter '{}' must be true or false", key);
+  } else if (key == "sequence_start") {
+    return set_flag(body.sequence_start, key, value);
+  } else if (key == "sequence_end") {
+    return set_flag(body.sequence_end, key, value);
   } else if (key == "sequence_id") {
-    return check_sequence_id(value);
+    return set_sequence_id(body.sequence_id, value);
   }
   return {};
 }

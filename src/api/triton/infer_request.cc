@@ -201,6 +201,9 @@ Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts
   NESO_TRY(InferBody body, read_infer_body(parts.json, max_bytes));
   if (!body.inputs) return invalid_argument("the request has no array 'inputs'");
   decoded.request.id = std::move(body.id);
+  decoded.request.sequence = {.id = std::move(body.sequence_id).value_or(uint64_t{0}),
+                              .start = body.sequence_start.value_or(false),
+                              .end = body.sequence_end.value_or(false)};
   NESO_TRY_VOID(decode_inputs(*body.inputs, parts.tail, memory, decoded.request));
   decoded.formats.binary_default = body.binary_data_output.value_or(false);
   NESO_TRY_VOID(decode_outputs(body.outputs, memory, decoded));
