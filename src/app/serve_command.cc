@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/machine_metrics.h"
 #include "base/memory_budget.h"
 #include "base/memory_limit.h"
 #include "base/metrics.h"
@@ -103,9 +104,14 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
                  "creating server: Invalid argument - --model-repository must be specified"};
   }
   give_large_blocks_back();
-  MetricRegistry metrics;
+  MetricRegistry metrics(options.metrics);
   MemoryBudget memory(memory_budget_bytes(options));
   memory.publish(metrics);
+  std::vector<std::shared_ptr<MetricSeries>> machine;
+  if (options.allow_cpu_metrics) {
+    machine = publish_machine_metrics(metrics, system_clock(),
+                                      static_cast<int64_t>(options.metrics_interval_ms * 1e6));
+  }
   NESO_TRY(const RepositoryOptions how, repository_options(options, memory));
   auto repository = Repository::open(how, metrics, system_clock());
   if (!repository)

@@ -5,8 +5,13 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "base/clock.h"
+#include "base/metric_histogram.h"
+#include "base/metric_summary.h"
 
 namespace neso {
 namespace {
@@ -82,6 +87,61 @@ TEST(Metrics, ValuesPrintShortAndWithoutLoss) {
   EXPECT_EQ(printed(std::nan("")), "NaN\n");
   EXPECT_EQ(printed(std::numeric_limits<double>::infinity()), "+Inf\n");
   EXPECT_EQ(printed(-std::numeric_limits<double>::infinity()), "-Inf\n");
+}
+
+TEST(Metrics, ALastingSeriesOutlivesItsHolders) {
+  MetricRegistry registry;
+  registry.lasting_series("f", MetricKind::Counter, "h", {{"model", "a"}})->add(5);
+  EXPECT_EQ(registry.text(), "# HELP f h\n# TYPE f counter\nf{model=\"a\"} 5\n");
+  EXPECT_EQ(registry.lasting_series("f", MetricKind::Counter, "h", {{"model", "a"}})->value(), 5);
+}
+
+TEST(Metrics, AHistogramCountsUpToEachBound) {
+  MetricRegistry registry;
+  const auto histogram = registry.histogram("f", "h", {{"model", "a"}}, {1, 2.5});
+  histogram->observe(1);
+  histogram->observe(2, 3);
+  histogram->observe(100);
+  EXPECT_EQ(registry.text(),
+            "# HELP f h\n# TYPE f histogram\n"
+            "f_bucket{model=\"a\",le=\"1\"} 1\n"
+            "f_bucket{model=\"a\",le=\"2.5\"} 4\n"
+            "f_bucket{model=\"a\",le=\"+Inf\"} 5\n"
+            "f_sum{model=\"a\"} 107\n"
+            "f_count{model=\"a\"} 5\n");
+}
+
+TEST(Metrics, ASummaryTellsTheLastMinuteAndCountsAll) {
+  ManualClock clock;
+  MetricRegistry registry({.summary_quantiles = {0.5, 1}});
+  const auto summary = registry.summary("f", "h", {}, clock);
+  const auto shows = [&](const std::string& half, const std::string& all, int count) {
+    EXPECT_EQ(registry.text(), "# HELP f h\n# TYPE f summary\nf{quantile=\"0.5\"} " + half +
+                                   "\nf{quantile=\"1\"} " + all + "\nf_sum " +
+                                   std::to_string(count * 10) + "\nf_count " +
+                                   std::to_string(count) + "\n");
+  };
+  shows("NaN", "NaN", 0);
+  for (const int value : {5, 10, 15}) summary->observe(value);
+  shows("10", "15", 3);
+  clock.advance_ns(30'000'000'000);
+  summary->observe(10);
+  clock.advance_ns(25'000'000'000);
+  shows("10", "15", 4);
+  clock.advance_ns(10'000'000'000);
+  shows("10", "10", 4);
+  clock.advance_ns(60'000'000'000);
+  shows("NaN", "NaN", 4);
+}
+
+TEST(Metrics, AComputedSeriesIsAskedWhenItIsRead) {
+  MetricRegistry registry;
+  double value = 1;
+  auto held = registry.computed("f", MetricKind::Gauge, "h", [&] { return value; });
+  value = 7;
+  EXPECT_EQ(registry.text(), "# HELP f h\n# TYPE f gauge\nf 7\n");
+  held.reset();
+  EXPECT_EQ(registry.text(), "");
 }
 
 TEST(Metrics, AdditionsOfSeveralThreadsAreAllCounted) {

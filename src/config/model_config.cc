@@ -107,6 +107,11 @@ ModelConfig to_model_config(inference::ModelConfig proto) {
   for (const auto& [key, value] : proto.parameters())
     config.parameters.emplace(key, value.string_value());
   config.metric_tags.insert(proto.metric_tags().begin(), proto.metric_tags().end());
+  for (const auto& control : proto.model_metrics().metric_control()) {
+    const auto& buckets = control.histogram_options().buckets();
+    config.histogram_buckets[control.metric_identifier().family()] = {buckets.begin(),
+                                                                      buckets.end()};
+  }
   config.message =
       std::make_shared<const ModelConfig::Message>(ModelConfig::Message{std::move(proto)});
   return config;

@@ -76,6 +76,7 @@ struct ModelConfig {
   int graph_optimization_level = 0;  // of ONNX Runtime: -1 basic, 0 all, 1 extended, 2 none
   std::map<std::string, std::string> parameters;  // key -> string_value
   std::map<std::string, std::string> metric_tags;
+  std::map<std::string, std::vector<double>> histogram_buckets;  // by family of metrics
   // Fields that the file sets and this build does not act on yet, by path ("optimization.cuda"); to
   // be logged once.
   std::vector<std::string> not_honoured;

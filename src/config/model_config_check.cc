@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <functional>
 
+#include "base/cut_text.h"
 #include "base/error.h"
 #include "config/model_config_message.h"
 
@@ -186,6 +188,21 @@ Result<> check_ensemble(const inference::ModelConfig& config) {
   return {};
 }
 
+// A histogram's buckets ascend.
+Result<> check_model_metrics(const inference::ModelConfig& config) {
+  for (const auto& control : config.model_metrics().metric_control()) {
+    const auto& buckets = control.histogram_options().buckets();
+    if (std::adjacent_find(buckets.begin(), buckets.end(), std::greater_equal<>()) !=
+        buckets.end()) {
+      return invalid_argument(
+          "model_metrics of model '{}': each of the buckets of '{}' must be larger than the one "
+          "before",
+          config.name(), cut_text(control.metric_identifier().family(), 64));
+    }
+  }
+  return {};
+}
+
 // Each key becomes the name of a Prometheus label, and one bad name spoils the whole scrape.
 Result<> check_metric_tags(const inference::ModelConfig& config) {
   for (const auto& [key, value] : config.metric_tags()) {
@@ -281,6 +298,7 @@ Result<> check_config(const inference::ModelConfig& config) {
   NESO_TRY_VOID(check_ensemble(config));
   NESO_TRY_VOID(check_instance_groups(config));
   NESO_TRY_VOID(check_metric_tags(config));
+  NESO_TRY_VOID(check_model_metrics(config));
   return check_tensors(config);
 }
 

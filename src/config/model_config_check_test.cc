@@ -88,6 +88,9 @@ TEST(ModelConfigCheck, RefusesBatchingRules) {
        "dynamic batching preferred size must be <= max batch size for m"},
       {"dynamic_batching { preferred_batch_size: 1 }",
        "dynamic batching preferred size must be <= max batch size for m"},
+      {"model_metrics { metric_control { metric_identifier { family: \"f\" } histogram_options { "
+       "buckets: [ 2, 2 ] } } }",
+       "each of the buckets of 'f' must be larger than the one before"},
       {"dynamic_batching { priority_levels: 3 }",
        "default priority level must be in range [1, 3] for m"},
       {"dynamic_batching { priority_levels: 3 default_priority_level: 4 }",

@@ -39,6 +39,7 @@ constexpr std::string_view kHonoured[] = {
     "instance_group.name",
     "max_batch_size",
     "metric_tags",
+    "model_metrics",
     "name",
     "optimization.graph.level",
     "output.data_type",

@@ -11,7 +11,6 @@
 namespace neso {
 namespace {
 
-constexpr int64_t kMaxPort = 65535;
 constexpr int64_t kMaxThreads = 1024;
 constexpr int64_t kMaxMemoryMb = int64_t{1} << 40;
 
@@ -185,42 +184,6 @@ OptionSection http_section(ServerOptions& o) {
            {"http-restricted-api", restricted_api_value(),
             "APIs, KEY:HEADER=VALUE, that only requests with that header reach. Not supported yet: "
             "refused."}}};
-}
-
-OptionValue metrics_config_value() {
-  return ignored_value("<string>=<string>", "", [](std::string_view text) -> Result<> {
-    const auto parts = split_named_setting(text);
-    if (parts && parts->name.empty()) return {};
-    return invalid_argument("--metrics-config option format is <setting>=<value>. Got {}", text);
-  });
-}
-
-OptionSection metrics_section(ServerOptions& o) {
-  OptionValue address = text_value(o.metrics_address);
-  address.default_text = "that of --http-address";
-  return {"Metrics",
-          {{"allow-metrics", bool_value(o.allow_metrics), "Serve Prometheus metrics at /metrics."},
-           {.name = "allow-gpu-metrics",
-            .value = ignored_bool("true"),
-            .help = "Export metrics of the GPUs.",
-            .no_effect = kNoGpu,
-            .moot = "false"},
-           {.name = "allow-cpu-metrics",
-            .value = ignored_bool("true"),
-            .help = "Export metrics of the CPU and the memory.",
-            .no_effect = "they are not exported yet",
-            .moot = "false"},
-           {"metrics-address", std::move(address), "Address that the metrics server listens on."},
-           {"metrics-port", integer_value(o.metrics_port, 0, kMaxPort),
-            "Port of the metrics server; 0 takes any free one."},
-           {.name = "metrics-interval-ms",
-            .value = ignored_float("2000", 1, 1e9),
-            .help = "Milliseconds between two measurements of GPU and CPU.",
-            .no_effect = "metrics are computed when they are read"},
-           {.name = "metrics-config",
-            .value = metrics_config_value(),
-            .help = "A setting of the metrics. May be given several times.",
-            .no_effect = "histograms and summaries are not exported yet"}}};
 }
 
 OptionSection neso_section(ServerOptions& o) {

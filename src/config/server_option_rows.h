@@ -3,6 +3,7 @@
 // checked as a whole.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ struct ServerDraft {
   bool response_cache_byte_size_given = false;
 };
 
+inline constexpr int64_t kMaxPort = 65535;
+
 // Reasons that more than one section gives.
 inline constexpr std::string_view kNoGpu = "models run on the CPU";
 inline constexpr std::string_view kNoTracing = "tracing is not supported yet";
@@ -27,6 +30,8 @@ inline constexpr std::string_view kNoCache = "there is no response cache yet";
 // The rows write into `draft`, which outlives the table. Sections are in Triton's order.
 OptionTable server_option_table(std::string synopsis, ServerDraft& draft);
 
+// server_option_rows_metrics.cc
+OptionSection metrics_section(ServerOptions& options);
 // server_option_rows_grpc.cc
 OptionSection grpc_section(ServerDraft& draft);
 // server_option_rows_triton.cc: sections of which nothing, or little, has a counterpart here.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "config/environment.h"
 #include "config/grpc_options.h"
 #include "config/option_table.h"
@@ -55,6 +56,9 @@ struct ServerOptions {
   bool allow_metrics = true;
   std::string metrics_address;  // after parsing never empty: as http_address unless given
   uint16_t metrics_port = 8002;
+  bool allow_cpu_metrics = true;
+  double metrics_interval_ms = 2000;
+  MetricSettings metrics;
 
   // --backend-config by backend, then setting; the backend "" holds what is meant for all of them.
   std::map<std::string, std::map<std::string, std::string>, std::less<>> backend_config;

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/latency_histogram.h"
 #include "load/call.h"
-#include "load/latency_histogram.h"
 
 namespace neso::load {
 

@@ -15,7 +15,7 @@ Result<std::unique_ptr<Model>> load_ensemble(const ModelSource& source, const Mo
   NESO_TRY(parts.labels, read_labels(config, source.model_folder));
   parts.kind = make_ensemble_model(config, context);
   parts.recorder = std::make_shared<StatisticsRecorder>(source.name, source.version,
-                                                        config.metric_tags, metrics, clock);
+                                                        metric_options(config), metrics, clock);
   parts.recorder->set_load_seconds(static_cast<double>(clock.now_ns() - start_ns) / 1e9);
   parts.config = std::move(config);
   return std::make_unique<Model>(std::move(parts));

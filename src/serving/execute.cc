@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/execute.h"
 
+#include <algorithm>
 #include <exception>
 #include <new>
 
@@ -17,10 +18,14 @@ Result<Results> execute_sequences(Engine& engine, const PoolingSpec& pooling,
                                   std::span<const Job> jobs, const Clock& clock,
                                   Execution& execution) {
   TokenBatch batch;
+  size_t longest = 0;
   for (const Job& job : jobs) {
     const auto& work = std::get<SequenceWork>(job.work);
     batch.append(work.ids, work.type_ids, work.positions);
+    longest = std::max(longest, work.ids.size());
   }
+  execution.tokens = batch.tokens();
+  execution.padded_tokens = longest * jobs.size();
   const size_t hidden = engine.info().hidden;
   const bool states = std::get<SequenceWork>(jobs.front().work).token_states;
   const size_t width = pooling.width(hidden);

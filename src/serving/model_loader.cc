@@ -318,8 +318,8 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
     parts.kind = make_tensor_model(loading.config);
   }
   NESO_TRY(parts.labels, read_labels(loading.config, source.model_folder));
-  parts.recorder = std::make_shared<StatisticsRecorder>(source.name, source.version,
-                                                        loading.config.metric_tags, metrics, clock);
+  parts.recorder = std::make_shared<StatisticsRecorder>(
+      source.name, source.version, metric_options(loading.config), metrics, clock);
   NESO_TRY(parts.scheduler,
            start_scheduler(loading, std::get_if<EncoderModel>(&parts.kind), parts.recorder));
   if (sequence_tensors) {

@@ -86,8 +86,8 @@ class ModelTest : public ::testing::Test {
     parts.config = config_;
     parts.engine = engine->info();
     parts.kind = std::move(kind);
-    parts.recorder = std::make_shared<StatisticsRecorder>(
-        "m", 3, std::map<std::string, std::string>{}, metrics_, clock_);
+    parts.recorder =
+        std::make_shared<StatisticsRecorder>("m", 3, ModelMetricOptions{}, metrics_, clock_);
     std::vector<std::unique_ptr<Engine>> engines;
     engines.push_back(std::move(engine));
     parts.scheduler = Scheduler::start(std::move(engines), options, parts.recorder).value();

@@ -87,8 +87,8 @@ class SchedulerTest : public ::testing::Test {
 
   ManualClock clock_;
   MetricRegistry metrics_;
-  std::shared_ptr<StatisticsRecorder> recorder_ = std::make_shared<StatisticsRecorder>(
-      "m", 1, std::map<std::string, std::string>{}, metrics_, clock_);
+  std::shared_ptr<StatisticsRecorder> recorder_ =
+      std::make_shared<StatisticsRecorder>("m", 1, ModelMetricOptions{}, metrics_, clock_);
   std::shared_ptr<TestEngineScript> script_ = std::make_shared<TestEngineScript>();
   std::latch entered_{1};
   std::latch gate_{1};

@@ -7,17 +7,8 @@
 namespace neso {
 namespace {
 
-constexpr std::array<std::string_view, 4> kReasonLabels = {"REJECTED", "CANCELED", "BACKEND",
-                                                           "OTHER"};
-
 uint64_t span_ns(int64_t from, int64_t to) {
   return to > from ? static_cast<uint64_t>(to - from) : 0;
-}
-
-// Triton truncates each request's microseconds before it adds them.
-double whole_us(uint64_t ns) {
-  const uint64_t us = ns / 1000;
-  return static_cast<double>(us);
 }
 
 void add(DurationStatistic& statistic, uint64_t ns) {
@@ -43,57 +34,15 @@ FailureReason failure_reason(ErrorCode code) {
 }
 
 StatisticsRecorder::StatisticsRecorder(std::string model, int64_t version,
-                                       const std::map<std::string, std::string>& metric_tags,
-                                       MetricRegistry& metrics, const Clock& clock)
-    : clock_(clock), model_(std::move(model)) {
-  MetricLabels labels = {{"model", model_}, {"version", std::to_string(version)}};
-  for (const auto& [tag, value] : metric_tags) labels.emplace_back("_" + tag, value);
-  const auto counter = [&](std::string_view family, std::string_view help) {
-    return metrics.series(family, MetricKind::Counter, help, labels);
-  };
-  success_ = counter("nv_inference_request_success",
-                     "Number of successful inference requests, all batch sizes");
-  for (size_t reason = 0; reason < failures_.size(); ++reason) {
-    MetricLabels with_reason = labels;
-    with_reason.emplace_back("reason", kReasonLabels[reason]);
-    failures_[reason] =
-        metrics.series("nv_inference_request_failure", MetricKind::Counter,
-                       "Number of failed inference requests, all batch sizes", with_reason);
-  }
-  inferences_ = counter("nv_inference_count",
-                        "Number of inferences performed (does not include cached requests)");
-  executions_ = counter("nv_inference_exec_count",
-                        "Number of model executions performed (does not include cached requests)");
-  request_us_ =
-      counter("nv_inference_request_duration_us",
-              "Cumulative inference request duration in microseconds (includes cached requests)");
-  queue_us_ =
-      counter("nv_inference_queue_duration_us",
-              "Cumulative inference queuing duration in microseconds (includes cached requests)");
-  input_us_ = counter(
-      "nv_inference_compute_input_duration_us",
-      "Cumulative compute input duration in microseconds (does not include cached requests)");
-  infer_us_ = counter(
-      "nv_inference_compute_infer_duration_us",
-      "Cumulative compute inference duration in microseconds (does not include cached requests)");
-  output_us_ = counter(
-      "nv_inference_compute_output_duration_us",
-      "Cumulative inference compute output duration in microseconds (does not include cached "
-      "requests)");
-  tokens_ = counter("neso_tokens_total", "Tokens that went through an encoder");
-  truncated_texts_ =
-      counter("neso_truncated_texts_total", "Texts that were cut to the model's token limit");
-  pending_ = metrics.series(
-      "nv_inference_pending_request_count", MetricKind::Gauge,
-      "Instantaneous number of pending requests awaiting execution per-model.", labels);
-  load_seconds_ = metrics.series("nv_model_load_duration_secs", MetricKind::Gauge,
-                                 "Model load time in seconds", labels);
+                                       const ModelMetricOptions& options, MetricRegistry& metrics,
+                                       const Clock& clock)
+    : clock_(clock), model_(std::move(model)), metrics_(model_, version, options, metrics, clock) {
   totals_.name = model_;
   totals_.version = version;
 }
 
 void StatisticsRecorder::count_execution(const Execution& execution) {
-  executions_->add(1);
+  metrics_.count_execution(execution);
   MutexLock lock(mutex_);
   ++totals_.execution_count;
   totals_.last_inference_ms = static_cast<uint64_t>(clock_.wall_us() / 1000);
@@ -107,13 +56,7 @@ void StatisticsRecorder::count_execution(const Execution& execution) {
 
 void StatisticsRecorder::count_success(const RequestDurations& durations, size_t rows) {
   const uint64_t inferences = std::max<size_t>(1, rows);
-  success_->add(1);
-  inferences_->add(static_cast<double>(inferences));
-  request_us_->add(whole_us(durations.total_ns));
-  queue_us_->add(whole_us(durations.queue_ns));
-  input_us_->add(whole_us(durations.compute_input_ns));
-  infer_us_->add(whole_us(durations.compute_infer_ns));
-  output_us_->add(whole_us(durations.compute_output_ns));
+  metrics_.count_success(durations, inferences);
   MutexLock lock(mutex_);
   totals_.inference_count += inferences;
   add(totals_.success, durations.total_ns);
@@ -124,7 +67,7 @@ void StatisticsRecorder::count_success(const RequestDurations& durations, size_t
 }
 
 void StatisticsRecorder::count_failure(FailureReason reason, uint64_t total_ns) {
-  failures_[static_cast<size_t>(reason)]->add(1);
+  metrics_.count_failure(reason);
   MutexLock lock(mutex_);
   add(totals_.fail, total_ns);
 }

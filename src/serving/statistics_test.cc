@@ -16,7 +16,7 @@ class StatisticsTest : public ::testing::Test {
   ManualClock clock_;
   MetricRegistry metrics_;
   std::shared_ptr<StatisticsRecorder> recorder_ = std::make_shared<StatisticsRecorder>(
-      "bert", 1, std::map<std::string, std::string>{{"team", "x"}}, metrics_, clock_);
+      "bert", 1, ModelMetricOptions{.tags = {{"team", "x"}}}, metrics_, clock_);
 
   // An execution that starts now and takes 1, 2 and 3 microseconds.
   Execution execute(uint64_t id, size_t rows) {
@@ -42,8 +42,12 @@ TEST_F(StatisticsTest, ShowsEveryFamilyAtZeroFromTheStart) {
 }
 
 TEST_F(StatisticsTest, LosesItsSeriesWithTheModel) {
+  recorder_->count_failure(FailureReason::Backend, 1000);
   recorder_.reset();
-  EXPECT_THAT(metrics_.text(), Not(HasSubstr("bert")));
+  // But the failures, as in Triton: they are read after the model has gone.
+  EXPECT_THAT(metrics_.text(), HasSubstr("reason=\"BACKEND\",version=\"1\"} 1\n"));
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("nv_inference_request_success")));
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("neso_")));
 }
 
 TEST_F(StatisticsTest, CountsASuccessWithItsDurations) {

@@ -170,13 +170,40 @@ class Running(unittest.TestCase):
         self.assertEqual(self.server.infer(MODEL, text_input("still here")).status, 200)
 
     def test_metrics(self):
-        self.server.embed(MODEL, ["count me"])
+        self.server.embed(MODEL, ["count me", "and me, which is a good deal longer"])
         text = self.server.metrics()
-        for family in ("nv_inference_request_success", "nv_inference_count", "nv_inference_exec_count",
-                       "nv_inference_request_duration_us", "nv_inference_queue_duration_us",
-                       "nv_inference_compute_infer_duration_us", "nv_inference_pending_request_count", "neso_tokens_total"):
-            self.assertIn(f"# TYPE {family} ", text)
+        documented = documented_families()
+        for family in re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE):
+            self.assertIn(family, documented)
+        for family in documented:
+            if "_summary_" not in family and "_histogram_" not in family:
+                self.assertIn(f"# TYPE {family} ", text)
         self.assertEqual(self.server.request("GET", "/other", port=self.server.metrics_port).body, b"")
+
+
+def documented_families():
+    return re.findall(r"`((?:nv|neso)_\w+)`", (ROOT / "docs/metrics.md").read_text())
+
+
+class Measuring(unittest.TestCase):
+    def test_summaries_and_histograms_are_there_when_asked_for(self):
+        with Server(MODELS, "--metrics-config=summary_latencies=true", "--metrics-config=summary_quantiles=0.5:0.1",
+                    "--metrics-config=histogram_latencies=true", "--metrics-config=nonsense=1") as server:
+            server.wait_for_log("--metrics-config=nonsense=1 has no effect")
+            server.embed(MODEL, ["count me"])
+            text = server.metrics()
+            for family in documented_families():
+                self.assertIn(f"# TYPE {family} ", text)
+            self.assertRegex(text, r'nv_inference_request_summary_us\{.*quantile="0.5"\} \d+\n')
+            self.assertIn("nv_inference_first_response_histogram_ms_count{model=\"all-minilm-l6-v2\",version=\"1\"} 1\n", text)
+
+    def test_what_is_switched_off_is_not_there(self):
+        with Server(MODELS, "--metrics-config=counter_latencies=false", "--allow-cpu-metrics=0") as server:
+            server.embed(MODEL, ["count me"])
+            text = server.metrics()
+        self.assertNotIn("_duration_us", text)
+        self.assertNotIn("nv_cpu_", text)
+        self.assertRegex(text, r"nv_inference_request_success\{.*\} 1\n")
 
 
 class Starting(unittest.TestCase):

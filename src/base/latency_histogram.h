@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace neso::load {
+namespace neso {
 
 class LatencyHistogram {
  public:
@@ -29,4 +29,4 @@ class LatencyHistogram {
   double sum_ns_ = 0;
 };
 
-}  // namespace neso::load
+}  // namespace neso

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "load/latency_histogram.h"
+#include "base/latency_histogram.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 
-namespace neso::load {
+namespace neso {
 namespace {
 
 // Values below 2 * kSteps have a bucket each; above, every power of two is kSteps buckets.
@@ -60,4 +60,4 @@ int64_t LatencyHistogram::quantile_ns(double share) const {
   return max_ns_;
 }
 
-}  // namespace neso::load
+}  // namespace neso

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "load/latency_histogram.h"
+#include "base/latency_histogram.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-namespace neso::load {
+namespace neso {
 namespace {
 
 TEST(LatencyHistogram, IsExactForSmallValues) {
@@ -67,4 +67,4 @@ TEST(LatencyHistogram, WithoutValuesIsZero) {
 }
 
 }  // namespace
-}  // namespace neso::load
+}  // namespace neso
