@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!message) return 0;
   const auto version = neso::grpc_api::read_version((*message)->model_version());
   if (!version) return 0;
-  auto request = neso::grpc_api::decode_infer(*message, *version);
+  const neso::SharedMemoryRegistry no_regions(false);
+  auto request = neso::grpc_api::decode_infer(*message, *version, no_regions);
   if (!request) return 0;
   unsigned sum = 0;
   for (const auto& [name, tensor] : request->inputs) {

@@ -18,9 +18,4 @@ inline constexpr std::string_view kProtocolExtensions[] = {"classification",
                                                            "statistics",
                                                            "logging"};
 
-// A client that finds an extension there calls it: not those whose calls gRPC refuses.
-constexpr bool is_served_over_grpc(std::string_view extension) {
-  return !extension.ends_with("shared_memory") && extension != "logging";
-}
-
 }  // namespace neso

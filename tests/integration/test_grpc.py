@@ -18,7 +18,7 @@ import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 from neso_server import MINILM, MODELS, ROOT, Server, TemporaryRepository
 from onnx import TensorProto, helper
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, shared_memory
 
 ONNX = ROOT / "tests/data/onnx"
 MODEL = "all-minilm-l6-v2"
@@ -156,6 +156,40 @@ class StockClient(unittest.TestCase):
         (_, first), (_, second) = self.stream_of_failures({"triton_grpc_error": "true"})
         self.assertIsNone(first)
         self.assertEqual(second.status(), "StatusCode.INTERNAL")
+
+    def test_tensors_in_the_stock_clients_shared_memory(self):
+        key = f"/neso_grpc_{os.getpid()}"
+        region = shared_memory.create_shared_memory_region("stock", key, 192)
+        try:
+            values = np.arange(16, dtype=np.int32)
+            shared_memory.set_shared_memory_region(region, [values, values * 2])
+            self.client.register_system_shared_memory("stock", key, 192)
+            self.assertEqual(self.client.get_system_shared_memory_status("stock").regions["stock"].key, key)
+            inputs = sum_inputs()
+            for number, tensor in enumerate(inputs):
+                tensor.set_shared_memory("stock", 64, 64 * number)
+            output = triton.InferRequestedOutput("OUTPUT0")
+            output.set_shared_memory("stock", 64, 128)
+            answer = self.client.infer("simple", inputs, outputs=[output])
+            self.assertEqual(answer.get_output("OUTPUT0").shape, [1, 16])
+            self.assertIsNone(answer.get_output("OUTPUT1"))
+            np.testing.assert_array_equal(shared_memory.get_contents_as_numpy(region, np.int32, [16], 128), values * 3)
+            self.client.unregister_system_shared_memory("stock")
+            with self.assertRaisesRegex(InferenceServerException, "Unable to find shared memory region: 'stock'"):
+                self.client.infer("simple", inputs, outputs=[output])
+        finally:
+            shared_memory.destroy_shared_memory_region(region)
+        self.assertEqual(len(self.client.get_cuda_shared_memory_status().regions), 0)
+
+    def test_the_logs_settings(self):
+        before = self.client.get_log_settings(as_json=True)["settings"]
+        changed = self.client.update_log_settings({"log_verbose_level": 1, "log_info": False}, as_json=True)["settings"]
+        self.assertEqual(changed["log_verbose_level"], {"uint32_param": 1})
+        self.assertEqual(changed["log_info"], {"bool_param": False})
+        self.client.update_log_settings({"log_verbose_level": 0, "log_info": True})
+        self.assertEqual(self.client.get_log_settings(as_json=True)["settings"], before)
+        with self.assertRaisesRegex(InferenceServerException, "log file location can not be updated"):
+            self.client.update_log_settings({"log_file": "x"})
 
     def test_errors_are_tritons(self):
         with self.assertRaises(InferenceServerException) as refused:

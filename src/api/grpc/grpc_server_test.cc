@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "api/grpc/test_grpc.h"
+#include "serving/test_shared_memory.h"
 
 namespace neso::grpc_api {
 namespace {
@@ -33,9 +34,6 @@ TEST_F(GrpcServerTest, TellsWhatIsServed) {
   inference::ServerMetadataResponse server;
   ASSERT_TRUE(stub_->ServerMetadata(&contexts[0], {}, &server).ok());
   EXPECT_THAT(server.extensions(), ::testing::Contains("classification"));
-  // Their calls are refused as UNIMPLEMENTED.
-  for (const char* refused : {"system_shared_memory", "cuda_shared_memory", "logging"})
-    EXPECT_THAT(server.extensions(), ::testing::Not(::testing::Contains(refused)));
   EXPECT_EQ(server.name(), "tester");
   EXPECT_EQ(server.version(), "2.51.0");
   inference::ModelMetadataRequest which;
@@ -151,13 +149,72 @@ TEST_F(GrpcServerTest, LongSentencesAreCutSoThatClientsTakeThem) {
   EXPECT_THAT(status.error_message(), HasSubstr("Request for unknown model: 'mmm"));
 }
 
-TEST_F(GrpcServerTest, WhatTheServiceCannotDoIsUnimplementedWithASentence) {
+TEST_F(GrpcServerTest, ClientsMemoryIsRegisteredShownReadAndWritten) {
   start();
-  ClientContext context;
-  inference::TraceSettingResponse response;
-  const Status status = stub_->TraceSetting(&context, {}, &response);
-  EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("tracing"));
+  ClientMemory client(192);
+  client.write(64, std::vector<int32_t>(16, 7));
+  inference::SystemSharedMemoryRegisterRequest region;
+  region.set_name("r");
+  region.set_key(client.key());
+  region.set_byte_size(192);
+  inference::SystemSharedMemoryRegisterResponse registered;
+  ClientContext contexts[5];
+  ASSERT_TRUE(stub_->SystemSharedMemoryRegister(&contexts[0], region, &registered).ok());
+  EXPECT_EQ(stub_->SystemSharedMemoryRegister(&contexts[1], region, &registered).error_code(),
+            StatusCode::ALREADY_EXISTS);
+  inference::SystemSharedMemoryStatusResponse status;
+  ASSERT_TRUE(stub_->SystemSharedMemoryStatus(&contexts[2], {}, &status).ok());
+  EXPECT_EQ(status.regions().at("r").key(), client.key());
+  EXPECT_EQ(status.regions().at("r").byte_size(), 192U);
+
+  const auto place = [](auto& tensor, int64_t offset) {
+    auto& parameters = *tensor.mutable_parameters();
+    parameters["shared_memory_region"].set_string_param("r");
+    parameters["shared_memory_offset"].set_int64_param(offset);
+    parameters["shared_memory_byte_size"].set_int64_param(64);
+  };
+  auto request = sums();
+  request.mutable_inputs(1)->clear_contents();
+  place(*request.mutable_inputs(1), 64);
+  auto& output = *request.add_outputs();
+  output.set_name("OUTPUT0");
+  place(output, 128);
+  const Status answered = infer(request);
+  ASSERT_TRUE(answered.ok()) << answered.error_message();
+  ASSERT_EQ(answer_.raw_output_contents_size(), 1);
+  EXPECT_EQ(answer_.raw_output_contents(0), "");
+  EXPECT_EQ(client.read<int32_t>(128, 16)[15], 22);
+
+  inference::SystemSharedMemoryUnregisterResponse unregistered;
+  ASSERT_TRUE(stub_->SystemSharedMemoryUnregister(&contexts[3], {}, &unregistered).ok());
+  inference::SystemSharedMemoryStatusRequest which;
+  which.set_name("r");
+  EXPECT_EQ(stub_->SystemSharedMemoryStatus(&contexts[4], which, &status).error_code(),
+            StatusCode::NOT_FOUND);
+  EXPECT_EQ(infer(request).error_code(), StatusCode::NOT_FOUND);
+}
+
+TEST_F(GrpcServerTest, WithoutAGpuNoneOfItsMemoryIsRegistered) {
+  start();
+  ClientContext contexts[5];
+  inference::CudaSharedMemoryStatusResponse status;
+  EXPECT_TRUE(stub_->CudaSharedMemoryStatus(&contexts[0], {}, &status).ok());
+  inference::CudaSharedMemoryStatusRequest which;
+  which.set_name("r");
+  EXPECT_EQ(stub_->CudaSharedMemoryStatus(&contexts[1], which, &status).error_code(),
+            StatusCode::NOT_FOUND);
+  inference::CudaSharedMemoryRegisterRequest region;
+  region.set_name("r");
+  region.set_raw_handle(std::string(64, '0'));
+  inference::CudaSharedMemoryRegisterResponse registered;
+  Status refused = stub_->CudaSharedMemoryRegister(&contexts[2], region, &registered);
+  EXPECT_EQ(refused.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(refused.error_message(), "failed to register shared memory region: invalid args");
+  region.set_raw_handle("short");
+  refused = stub_->CudaSharedMemoryRegister(&contexts[3], region, &registered);
+  EXPECT_THAT(refused.error_message(), HasSubstr("'raw_handle' must be"));
+  inference::CudaSharedMemoryUnregisterResponse unregistered;
+  EXPECT_TRUE(stub_->CudaSharedMemoryUnregister(&contexts[4], {}, &unregistered).ok());
 }
 
 TEST_F(GrpcServerTest, AMessageBeyondTheMemoryIsRefused) {

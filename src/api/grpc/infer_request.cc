@@ -41,28 +41,39 @@ Result<> check_sizes(const ModelInferRequest& message) {
   return {};
 }
 
+Result<DType> type_of(const Input& input) {
+  if (const auto dtype = dtype_from_kserve(input.datatype())) return *dtype;
+  return invalid_argument("input '{}' has datatype '{}', which is none of KServe's", input.name(),
+                          cut_text(input.datatype(), 64));
+}
+
+Result<SharedSlice> slice_of(const SharedMemoryPlace& place, const SharedMemoryRegistry& memory) {
+  // A negative number is one beyond every region.
+  return memory.slice(place.region, static_cast<uint64_t>(place.offset),
+                      static_cast<uint64_t>(place.byte_size));
+}
+
 Tensor raw_tensor(const Input& input, DType dtype, const std::string& bytes,
                   const Message& message) {
   return Tensor(dtype, Shape(input.shape().begin(), input.shape().end()),
                 std::as_bytes(std::span(bytes)), message);
 }
 
-// `next_raw` is the entry of raw_input_contents for the next input that needs one.
-Result<Tensor> input_tensor(const Input& input, const Message& message, int& next_raw) {
-  NESO_TRY(const auto place, shared_memory_place(input.name(), input.parameters()));
-  if (place) {
-    if (input.has_contents()) {
-      return invalid_argument(
-          "unexpected 'content' provided when using shared memory for input tensor '{}' for model "
-          "'{}'",
-          input.name(), message->model_name());
-    }
-    return unsupported(
-        "input '{}' names a shared memory region, which this server does not have yet; send its "
-        "bytes in raw_input_contents",
-        input.name());
+// Its bytes come later.
+Result<NamedTensor> shared_tensor(const Input& input, const ModelInferRequest& message) {
+  if (input.has_contents()) {
+    return invalid_argument(
+        "unexpected 'content' provided when using shared memory for input tensor '{}' for model "
+        "'{}'",
+        input.name(), message.model_name());
   }
-  const auto dtype = dtype_from_kserve(input.datatype());
+  NESO_TRY(const DType dtype, type_of(input));
+  return NamedTensor{input.name(),
+                     Tensor(dtype, Shape(input.shape().begin(), input.shape().end()), {}, nullptr)};
+}
+
+// `next_raw` is the entry of raw_input_contents for the next input that needs one.
+Result<Tensor> sent_tensor(const Input& input, const Message& message, int& next_raw) {
   if (input.has_contents()) {
     if (message->raw_input_contents_size() > 0) {
       return invalid_argument(
@@ -70,44 +81,62 @@ Result<Tensor> input_tensor(const Input& input, const Message& message, int& nex
           "'{}'",
           input.name(), message->model_name());
     }
+    const auto dtype = dtype_from_kserve(input.datatype());
     NESO_TRY(Tensor tensor, typed_tensor(input, dtype, message));
     if (dtype) return tensor;
   } else if (next_raw >= message->raw_input_contents_size()) {
     return invalid_argument("unable to find data for input tensor '{}' for model '{}' in request.",
                             input.name(), message->model_name());
   }
-  if (!dtype) {
-    return invalid_argument("input '{}' has datatype '{}', which is none of KServe's", input.name(),
-                            cut_text(input.datatype(), 64));
-  }
-  return raw_tensor(input, *dtype, message->raw_input_contents(next_raw++), message);
+  NESO_TRY(const DType dtype, type_of(input));
+  return raw_tensor(input, dtype, message->raw_input_contents(next_raw++), message);
 }
 
-Result<> read_outputs(const ModelInferRequest& message, InferRequest& request) {
+Result<> read_inputs(const Message& message, const SharedMemoryRegistry& memory,
+                     InferRequest& request) {
+  request.inputs.reserve(static_cast<size_t>(message->inputs_size()));
+  int next_raw = 0;
+  for (const Input& input : message->inputs()) {
+    NESO_TRY(const auto place, shared_memory_place(input.name(), input.parameters()));
+    if (place) {
+      NESO_TRY(NamedTensor tensor, shared_tensor(input, *message));
+      NESO_TRY(SharedSlice slice, slice_of(*place, memory));
+      request.shared_inputs.push_back({request.inputs.size(), std::move(slice)});
+      request.inputs.push_back(std::move(tensor));
+    } else {
+      NESO_TRY(Tensor tensor, sent_tensor(input, message, next_raw));
+      request.inputs.push_back({input.name(), std::move(tensor)});
+    }
+  }
+  return {};
+}
+
+Result<> read_outputs(const ModelInferRequest& message, const SharedMemoryRegistry& memory,
+                      InferRequest& request) {
   for (const auto& output : message.outputs()) {
     NESO_TRY(const auto place, shared_memory_place(output.name(), output.parameters()));
     NESO_TRY(const auto classes, classification(output.parameters()));
     if (place && classes) {
       return invalid_argument("output can't set both 'shared_memory_region' and 'classification'");
     }
+    std::optional<SharedSlice> slice;
     if (place) {
-      return unsupported(
-          "output '{}' asks for a shared memory region, which this server does not have yet; take "
-          "its bytes from raw_output_contents",
-          output.name());
+      NESO_TRY(slice, slice_of(*place, memory));
     }
     // One that is asked for twice is answered once, as it was asked for first.
     if (std::ranges::find(request.outputs, output.name()) != request.outputs.end()) continue;
     request.outputs.push_back(output.name());
     if (classes)
       request.classifications.push_back({output.name(), static_cast<uint64_t>(*classes)});
+    if (slice) request.shared_outputs.push_back({output.name(), *std::move(slice)});
   }
   return {};
 }
 
 }  // namespace
 
-Result<InferRequest> decode_infer(const Message& message, std::optional<int64_t> version) {
+Result<InferRequest> decode_infer(const Message& message, std::optional<int64_t> version,
+                                  const SharedMemoryRegistry& memory) {
   NESO_TRY_VOID(check_sizes(*message));
   NESO_TRY_VOID(check_request_parameters(message->parameters()));
   InferRequest request;
@@ -115,13 +144,8 @@ Result<InferRequest> decode_infer(const Message& message, std::optional<int64_t>
   request.version = version;
   request.id = message->id();
   request.sequence = sequence_step(message->parameters());
-  request.inputs.reserve(static_cast<size_t>(message->inputs_size()));
-  int next_raw = 0;
-  for (const Input& input : message->inputs()) {
-    NESO_TRY(Tensor tensor, input_tensor(input, message, next_raw));
-    request.inputs.push_back({input.name(), std::move(tensor)});
-  }
-  NESO_TRY_VOID(read_outputs(*message, request));
+  NESO_TRY_VOID(read_inputs(message, memory, request));
+  NESO_TRY_VOID(read_outputs(*message, memory, request));
   return request;
 }
 

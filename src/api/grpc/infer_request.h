@@ -15,10 +15,10 @@
 namespace neso::grpc_api {
 
 // The tensors share the message's memory where its bytes are theirs. `version` is the message's
-// own, read before.
+// own, read before; `memory` has the regions that tensors may lie in.
 Result<InferRequest> decode_infer(
     const std::shared_ptr<const inference::ModelInferRequest>& message,
-    std::optional<int64_t> version);
+    std::optional<int64_t> version, const SharedMemoryRegistry& memory);
 
 // An input of the message holds text, or other elements of any length: decoding it and what follows
 // is work.

@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "serving/test_shared_memory.h"
+
 namespace neso::grpc_api {
 namespace {
 
@@ -22,7 +24,8 @@ std::shared_ptr<ModelInferRequest> message(const std::string& text) {
 }
 
 Result<InferRequest> decode(const std::string& text) {
-  return decode_infer(message(text), std::nullopt);
+  const SharedMemoryRegistry none(true);
+  return decode_infer(message(text), std::nullopt, none);
 }
 
 std::string refusal(const std::string& text) {
@@ -48,7 +51,7 @@ TEST(GrpcInferRequest, RawBytesAreTheTensorsWithoutACopy) {
       "id: 'r' inputs { name: 'A' datatype: 'INT32' shape: [1, 1] } "
       "inputs { name: 'B' datatype: 'BYTES' shape: [1] } "
       "raw_input_contents: '\\001\\000\\000\\000' raw_input_contents: '\\001\\000\\000\\000x'");
-  const auto request = decode_infer(raw, 7);
+  const auto request = decode_infer(raw, 7, SharedMemoryRegistry(true));
   ASSERT_TRUE(request) << request.error().message;
   EXPECT_EQ(request->model, "m");
   EXPECT_EQ(request->version, 7);
@@ -180,6 +183,40 @@ TEST(GrpcInferRequest, SharedMemoryParametersBelongTogether) {
   EXPECT_EQ(refusal(output(parameter("shared_memory_region", "int64_param: 1"))),
             "invalid value type for 'shared_memory_region' parameter for tensor 'Y', expected "
             "string_param.");
+}
+
+TEST(GrpcInferRequest, TensorsMayLieInARegion) {
+  SharedMemoryRegistry memory(true);
+  const ClientMemory client(64);
+  ASSERT_TRUE(memory.register_region({.name = "r", .key = client.key(), .byte_size = 64}));
+  const auto region = [](const char* name, int offset, int size) {
+    return parameter("shared_memory_region", std::string("string_param: '") + name + "'") +
+           parameter("shared_memory_offset", "int64_param: " + std::to_string(offset)) +
+           parameter("shared_memory_byte_size", "int64_param: " + std::to_string(size));
+  };
+  const auto ask = [&](const std::string& input, const std::string& output) {
+    return decode_infer(
+        message("inputs { name: 'A' datatype: 'FP32' shape: [1] } "
+                "inputs { name: 'X' datatype: 'INT32' shape: [1, 2] " +
+                input + " } outputs { name: 'Y' " + output + " } raw_input_contents: '1234'"),
+        std::nullopt, memory);
+  };
+  const auto request = ask(region("r", 8, 8), region("r", 16, 4));
+  ASSERT_TRUE(request) << request.error().message;
+  ASSERT_EQ(request->shared_inputs.size(), 1U);
+  EXPECT_EQ(request->shared_inputs[0].index, 1U);
+  EXPECT_EQ(request->shared_inputs[0].slice.offset, 8U);
+  EXPECT_EQ(request->inputs[1].tensor.shape(), (Shape{1, 2}));
+  ASSERT_EQ(request->shared_outputs.size(), 1U);
+  EXPECT_EQ(request->shared_outputs[0].output, "Y");
+  EXPECT_EQ(request->shared_outputs[0].slice.byte_size, 4U);
+
+  EXPECT_EQ(ask(region("none", 0, 8), "").error(),
+            (Error{ErrorCode::NotFound, "Unable to find shared memory region: 'none'"}));
+  EXPECT_EQ(ask(region("r", -1, 8), "").error().message,
+            "Invalid offset for shared memory region: 'r'");
+  EXPECT_EQ(ask(region("r", 0, 8), region("r", 60, 8)).error().message,
+            "Invalid offset + byte size for shared memory region: 'r'");
 }
 
 TEST(GrpcInferRequest, AnOutputCanBeAskedForAsItsClasses) {

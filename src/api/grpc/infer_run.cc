@@ -47,7 +47,7 @@ bool InferRun::read(::grpc::ByteBuffer& bytes, Completion<InferResponse>& done) 
 void InferRun::infer(Completion<InferResponse> done) {
   const auto version = read_version(message_->model_version());
   if (!version) return done(version.error());
-  auto request = decode_infer(message_, *version);
+  auto request = decode_infer(message_, *version, service_.shared_memory());
   if (!request) {
     // An unknown model wins over whatever else is wrong with the request, as in Triton.
     const auto found = service_.check_model(message_->model_name(), *version);

@@ -10,8 +10,10 @@
 #include "api/grpc/call_gate.h"
 #include "api/grpc/describe.h"
 #include "api/grpc/grpc_status.h"
+#include "api/grpc/log_settings.h"
 #include "api/grpc/model_version.h"
 #include "api/grpc/repository_request.h"
+#include "api/grpc/shared_memory_calls.h"
 #include "api/grpc/stream_infer.h"
 #include "api/grpc/unary_infer.h"
 #include "base/error.h"
@@ -86,9 +88,8 @@ class InferenceService final : public Calls {
     return answer(context, "metadata", [&]() -> Result<> {
       response->set_name(server_.name);
       response->set_version(server_.version);
-      for (const std::string_view extension : kProtocolExtensions) {
-        if (is_served_over_grpc(extension)) response->add_extensions(std::string(extension));
-      }
+      for (const std::string_view extension : kProtocolExtensions)
+        response->add_extensions(std::string(extension));
       return {};
     });
   }
@@ -154,43 +155,56 @@ class InferenceService final : public Calls {
     });
   }
 
-  Reactor* SystemSharedMemoryStatus(CallbackServerContext* context,
-                                    const inference::SystemSharedMemoryStatusRequest*,
-                                    inference::SystemSharedMemoryStatusResponse*) override {
-    return no_shared_memory(context);
+  Reactor* SystemSharedMemoryStatus(
+      CallbackServerContext* context, const inference::SystemSharedMemoryStatusRequest* request,
+      inference::SystemSharedMemoryStatusResponse* response) override {
+    return answer(context, "shared-memory",
+                  [&] { return describe_regions(*request, service_.shared_memory(), *response); });
   }
   Reactor* SystemSharedMemoryRegister(CallbackServerContext* context,
-                                      const inference::SystemSharedMemoryRegisterRequest*,
+                                      const inference::SystemSharedMemoryRegisterRequest* request,
                                       inference::SystemSharedMemoryRegisterResponse*) override {
-    return no_shared_memory(context);
+    return answer(context, "shared-memory",
+                  [&] { return register_region(*request, service_.shared_memory()); });
   }
-  Reactor* SystemSharedMemoryUnregister(CallbackServerContext* context,
-                                        const inference::SystemSharedMemoryUnregisterRequest*,
-                                        inference::SystemSharedMemoryUnregisterResponse*) override {
-    return no_shared_memory(context);
+  Reactor* SystemSharedMemoryUnregister(
+      CallbackServerContext* context, const inference::SystemSharedMemoryUnregisterRequest* request,
+      inference::SystemSharedMemoryUnregisterResponse*) override {
+    return answer(context, "shared-memory",
+                  [&] { return service_.shared_memory().unregister(request->name()); });
   }
   Reactor* CudaSharedMemoryStatus(CallbackServerContext* context,
-                                  const inference::CudaSharedMemoryStatusRequest*,
+                                  const inference::CudaSharedMemoryStatusRequest* request,
                                   inference::CudaSharedMemoryStatusResponse*) override {
-    return no_shared_memory(context);
+    return answer(context, "shared-memory",
+                  [&] { return service_.shared_memory().check_cuda_status(request->name()); });
   }
   Reactor* CudaSharedMemoryRegister(CallbackServerContext* context,
-                                    const inference::CudaSharedMemoryRegisterRequest*,
+                                    const inference::CudaSharedMemoryRegisterRequest* request,
                                     inference::CudaSharedMemoryRegisterResponse*) override {
-    return no_shared_memory(context);
+    return answer(context, "shared-memory",
+                  [&] { return register_region(*request, service_.shared_memory()); });
   }
   Reactor* CudaSharedMemoryUnregister(CallbackServerContext* context,
-                                      const inference::CudaSharedMemoryUnregisterRequest*,
+                                      const inference::CudaSharedMemoryUnregisterRequest* request,
                                       inference::CudaSharedMemoryUnregisterResponse*) override {
-    return no_shared_memory(context);
+    return answer(context, "shared-memory",
+                  [&] { return service_.shared_memory().unregister_cuda(request->name()); });
   }
+
   Reactor* TraceSetting(CallbackServerContext* context, const inference::TraceSettingRequest*,
                         inference::TraceSettingResponse*) override {
-    return not_yet(context, "trace", "tracing");
+    return answer(context, "trace", [&]() -> Result<> {
+      return unsupported("tracing is not supported over gRPC yet");
+    });
   }
-  Reactor* LogSettings(CallbackServerContext* context, const inference::LogSettingsRequest*,
-                       inference::LogSettingsResponse*) override {
-    return not_yet(context, "logging", "changing the log's settings");
+  Reactor* LogSettings(CallbackServerContext* context, const inference::LogSettingsRequest* request,
+                       inference::LogSettingsResponse* response) override {
+    return answer(context, "logging", [&]() -> Result<> {
+      NESO_TRY_VOID(apply_log_settings(*request));
+      describe(log_settings(), *response);
+      return {};
+    });
   }
 
   Reactor* ModelInfer(CallbackServerContext* context, const ByteBuffer* request,
@@ -231,15 +245,6 @@ class InferenceService final : public Calls {
       reactor->Finish(to_status(changed));
     }));
     return reactor;
-  }
-
-  Reactor* not_yet(CallbackServerContext* context, std::string_view group, const char* what) {
-    return answer(context, group, [&]() -> Result<> {
-      return unsupported("{} is not supported over gRPC yet", what);
-    });
-  }
-  Reactor* no_shared_memory(CallbackServerContext* context) {
-    return not_yet(context, "shared-memory", "shared memory");
   }
 
   const InferPort port_;
