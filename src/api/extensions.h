@@ -16,6 +16,7 @@ inline constexpr std::string_view kProtocolExtensions[] = {"classification",
                                                            "binary_tensor_data",
                                                            "parameters",
                                                            "statistics",
+                                                           "trace",
                                                            "logging"};
 
 }  // namespace neso

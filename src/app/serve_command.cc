@@ -9,11 +9,13 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "app/command.h"
 #include "app/server_listeners.h"
 #include "app/server_tables.h"
 #include "app/termination.h"
+#include "app/trace_sink.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -29,6 +31,7 @@
 #include "serving/repository_poller.h"
 #include "serving/service.h"
 #include "simd/cpu.h"
+#include "trace/tracer.h"
 
 namespace neso {
 namespace {
@@ -122,10 +125,13 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
     return internal_error("creating server: Internal - failed to load all models{}",
                           failed_models((*repository)->status_rows()));
   }
+  NESO_TRY(auto trace_sink, make_trace_sink(options.trace, metrics));
+  Tracer tracer(options.trace, std::move(trace_sink));
   NESO_TRY(auto service,
            Service::create(**repository, {.strict_readiness = options.strict_readiness,
                                           .memory = &memory,
-                                          .allow_client_shared_memory = options.allow_client_shm}));
+                                          .allow_client_shared_memory = options.allow_client_shm,
+                                          .tracer = &tracer}));
   std::unique_ptr<RepositoryPoller> poller;
   if (options.model_control_mode == "poll" && options.repository_poll_secs > 0) {
     NESO_TRY(poller, RepositoryPoller::start(**repository,

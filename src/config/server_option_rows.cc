@@ -216,7 +216,7 @@ OptionTable server_option_table(std::string synopsis, ServerDraft& draft) {
   return {.synopsis = std::move(synopsis),
           .sections = {server_section(o), logging_section(o.log), model_repository_section(draft),
                        http_section(o), grpc_section(draft), sagemaker_section(), vertex_section(),
-                       metrics_section(o), tracing_section(), backend_section(draft),
+                       metrics_section(o), tracing_section(o), backend_section(draft),
                        repository_agent_section(), response_cache_section(draft),
                        rate_limiter_section(), memory_section(o), neso_section(o),
                        deprecated_section(draft)}};

@@ -24,7 +24,6 @@ inline constexpr int64_t kMaxPort = 65535;
 
 // Reasons that more than one section gives.
 inline constexpr std::string_view kNoGpu = "models run on the CPU";
-inline constexpr std::string_view kNoTracing = "tracing is not supported yet";
 inline constexpr std::string_view kNoCache = "there is no response cache yet";
 
 // The rows write into `draft`, which outlives the table. Sections are in Triton's order.
@@ -37,12 +36,14 @@ OptionSection grpc_section(ServerDraft& draft);
 // server_option_rows_triton.cc: sections of which nothing, or little, has a counterpart here.
 OptionSection sagemaker_section();
 OptionSection vertex_section();
-OptionSection tracing_section();
 OptionSection backend_section(ServerDraft& draft);
 OptionSection repository_agent_section();
 OptionSection response_cache_section(ServerDraft& draft);
 OptionSection rate_limiter_section();
 OptionSection memory_section(ServerOptions& options);
+// server_option_rows_tracing.cc
+OptionSection tracing_section(ServerOptions& options);
+OptionValue trace_level_value(TraceLevel& level);
 // server_option_rows_deprecated.cc
 OptionSection deprecated_section(ServerDraft& draft);
 

@@ -20,7 +20,7 @@ Option deprecated_trace(std::vector<std::string>& warnings, std::string_view nam
                     name, instead));
     return check(text);
   };
-  return {name, std::move(value), "DEPRECATED: use --trace-config.", kNoTracing};
+  return {name, std::move(value), "DEPRECATED: use --trace-config."};
 }
 
 OptionValue strict_model_config_value(ServerDraft& draft) {
@@ -51,19 +51,22 @@ OptionValue response_cache_byte_size_value(ServerDraft& draft) {
 
 OptionSection deprecated_section(ServerDraft& draft) {
   auto& warnings = draft.options.warnings;
-  const OptionValue trace_level = ignored_choice(
-      "OFF", "trace-level", {"OFF", "FALSE", "ON", "TRUE", "MIN", "MAX", "TIMESTAMPS", "TENSORS"});
+  TraceOptions& trace = draft.options.trace;
   return {
       "DEPRECATED",
       {{"strict-model-config", strict_model_config_value(draft),
         "DEPRECATED: true is --disable-auto-complete-config, false changes nothing."},
        {"response-cache-byte-size", response_cache_byte_size_value(draft),
         "DEPRECATED: use --cache-config.", kNoCache},
-       deprecated_trace(warnings, "trace-file", ignored_text(), "triton,file=<filepath>"),
-       deprecated_trace(warnings, "trace-level", trace_level, "level=<OFF|TIMESTAMPS|TENSORS>"),
-       deprecated_trace(warnings, "trace-rate", ignored_integer("1000"), "rate=<rate value>"),
-       deprecated_trace(warnings, "trace-count", ignored_integer("-1", -1), "count=<count value>"),
-       deprecated_trace(warnings, "trace-log-frequency", ignored_integer("0"),
+       deprecated_trace(warnings, "trace-file", text_value(trace.file), "triton,file=<filepath>"),
+       deprecated_trace(warnings, "trace-level", trace_level_value(trace.settings.level),
+                        "level=<OFF|TIMESTAMPS|TENSORS>"),
+       deprecated_trace(warnings, "trace-rate", integer_value(trace.settings.rate, 0),
+                        "rate=<rate value>"),
+       deprecated_trace(warnings, "trace-count", integer_value(trace.settings.count, -1),
+                        "count=<count value>"),
+       deprecated_trace(warnings, "trace-log-frequency",
+                        integer_value(trace.settings.log_frequency, 0),
                         "triton,log-frequency=<log frequency value>")}};
 }
 

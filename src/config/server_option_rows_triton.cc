@@ -47,23 +47,6 @@ OptionValue backend_config_value(ServerOptions& o) {
           }};
 }
 
-OptionValue trace_config_value() {
-  return ignored_value("<string>,<string>=<string>", "", [](std::string_view text) -> Result<> {
-    const auto parts = split_named_setting(text);
-    if (!parts || text.starts_with(',')) {
-      return invalid_argument(
-          "--trace-config option format is '<trace mode>,<setting>=<value>'. Got {}", text);
-    }
-    if (!parts->name.empty() && parts->name != "triton" && parts->name != "opentelemetry") {
-      return invalid_argument(
-          "invalid value for trace mode option: {}. Available options are \"triton\" and "
-          "\"opentelemetry\"",
-          parts->name);
-    }
-    return {};
-  });
-}
-
 OptionValue cache_config_value(bool& given) {
   return ignored_value("<string>,<string>=<string>", "",
                        [&given](std::string_view text) -> Result<> {
@@ -121,14 +104,6 @@ OptionSection vertex_section() {
             kNoVertex},
            {"vertex-ai-default-model", ignored_text(), "Model of requests that name none.",
             kNoVertex}}};
-}
-
-OptionSection tracing_section() {
-  return {"Tracing",
-          {{"trace-config", trace_config_value(),
-            "A setting of the traces, for all modes or for \"triton\" or \"opentelemetry\". May be "
-            "given several times.",
-            kNoTracing}}};
 }
 
 OptionSection backend_section(ServerDraft& draft) {

@@ -56,6 +56,14 @@ Result<> check_ports(const ServerOptions& o) {
   return {};
 }
 
+void note_traces_without_a_place(ServerOptions& o) {
+  if (o.trace.settings.level.off() || o.trace.mode != TraceMode::Triton || !o.trace.file.empty())
+    return;
+  o.notes.emplace_back(
+      "a trace level is set, but nothing is traced without a file: give --trace-config "
+      "triton,file=PATH, or --trace-config mode=opentelemetry");
+}
+
 Result<> check_something_is_served(ServerOptions& o) {
   if (o.allow_http || o.allow_grpc) return {};
   if (!o.allow_metrics) {
@@ -132,6 +140,7 @@ Result<> settle(ServerDraft& draft) {
     NESO_TRY(options.default_max_batch_size, read_integer(*size, 0, INT32_MAX));
   }
   NESO_TRY_VOID(check_something_is_served(options));
+  note_traces_without_a_place(options);
   NESO_TRY_VOID(settle_ssl(options.grpc));
   return check_ports(options);
 }

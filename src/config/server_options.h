@@ -19,6 +19,7 @@
 #include "config/environment.h"
 #include "config/grpc_options.h"
 #include "config/option_table.h"
+#include "config/trace_options.h"
 
 namespace neso {
 
@@ -50,6 +51,8 @@ struct ServerOptions {
   std::string grpc_address = "0.0.0.0";
   uint16_t grpc_port = 8001;
   GrpcOptions grpc;
+
+  TraceOptions trace;
 
   bool allow_client_shm = true;
 

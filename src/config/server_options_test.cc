@@ -166,6 +166,10 @@ TEST(ServerOptions, RefusesBadValuesWithTritonsSentences) {
       {"--trace-config=a",
        "--trace-config option format is '<trace mode>,<setting>=<value>'. Got a"},
       {"--trace-config=zipkin,a=b", "invalid value for trace mode option: zipkin."},
+      {"--trace-config=mode=zipkin", "invalid value for trace mode option: zipkin."},
+      {"--trace-config=level=loud", "invalid value for trace level option: loud"},
+      {"--trace-config=count=-2", "out of bound. Got -2"},
+      {"--trace-config=opentelemetry,resource=a", "Got a"},
       {"--metrics-config=a", "--metrics-config option format is <setting>=<value>. Got a"},
       {"--metrics-config=summary_latencies=maybe", "Invalid option value. Got maybe"},
       {"--metrics-config=summary_quantiles=0.5:0.1,0.9", "both from 0 to 1. Got 0.9"},
@@ -223,6 +227,31 @@ TEST(ServerOptions, StrictModelConfigIsDeprecated) {
       Contains(HasSubstr("Overriding deprecated '--strict-model-config' from False to True")));
   EXPECT_THAT(complaint({"--strict-model-config=false", "--http-port=x"}),
               StartsWith("Warning: '--strict-model-config' has been deprecated!"));
+}
+
+TEST(ServerOptions, TraceSettingsAddUp) {
+  const ServerOptions o =
+      options({"--trace-config=level=TIMESTAMPS", "--trace-config=level=tensors",
+               "--trace-config=rate=1", "--trace-config=count=7", "--trace-config=triton,file=/t",
+               "--trace-config=triton,log-frequency=3", "--trace-config=mode=opentelemetry",
+               "--trace-config=opentelemetry,url=localhost:9/v1/traces",
+               "--trace-config=opentelemetry,resource=a=b=c",
+               "--trace-config=opentelemetry,bsp_max_queue_size=5"});
+  EXPECT_TRUE(o.trace.settings.level.timestamps && o.trace.settings.level.tensors);
+  EXPECT_EQ(o.trace.settings.rate, 1U);
+  EXPECT_EQ(o.trace.settings.count, 7);
+  EXPECT_EQ(o.trace.settings.log_frequency, 3U);
+  EXPECT_EQ(o.trace.file, "/t");
+  EXPECT_EQ(o.trace.mode, TraceMode::OpenTelemetry);
+  EXPECT_EQ(o.trace.open_telemetry.url, "localhost:9/v1/traces");
+  EXPECT_EQ(o.trace.open_telemetry.resource.at("a"), "b=c");
+  EXPECT_EQ(o.trace.open_telemetry.resource.at("service.name"), "triton-inference-server");
+  EXPECT_EQ(o.trace.open_telemetry.max_queue_size, 5U);
+  EXPECT_TRUE(o.notes.empty());
+  EXPECT_THAT(options({"--trace-config=triton,colour=red"}).notes,
+              ElementsAre(HasSubstr("triton,colour=red has no effect")));
+  EXPECT_THAT(options({"--trace-config=level=TIMESTAMPS"}).notes,
+              ElementsAre(HasSubstr("--trace-config triton,file=PATH")));
 }
 
 TEST(ServerOptions, OldCacheAndTraceOptionsAreDeprecated) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/contain.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -138,6 +139,7 @@ void SocketConnection::advance(std::string_view fresh) {
 
 // Parses what was kept and then `fresh`; keeps what cannot be consumed now.
 void SocketConnection::take_input(std::string_view fresh) {
+  if (between_requests() && !fresh.empty()) receiving_since_ns_ = system_clock().now_ns();
   if (input_.empty()) {
     const size_t used = parse(fresh);
     input_.assign(fresh.substr(used));
@@ -189,6 +191,9 @@ void SocketConnection::dispatch(ParsedRequest parsed) {
   try {
     parsed.request.peer = peer_;
     parsed.request.gone = gone_;
+    parsed.request.received_from_ns = receiving_since_ns_;
+    parsed.request.received_ns = system_clock().now_ns();
+    receiving_since_ns_ = parsed.request.received_ns;  // of what follows in the same bytes
     if (body_memory_.bytes() > 0) {
       parsed.request.memory = std::make_shared<const MemoryShare>(std::move(body_memory_));
     }

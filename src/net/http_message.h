@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,6 +31,9 @@ struct HttpRequest {
   std::shared_ptr<const std::atomic<bool>> gone;
   // The body's share of the server's memory, given back with the last copy; null without a budget.
   std::shared_ptr<const MemoryShare> memory = {};
+  // When its first byte was read and when its last one was, of system_clock().
+  int64_t received_from_ns = 0;
+  int64_t received_ns = 0;
 
   // The first header of that name, case ignored.
   std::optional<std::string_view> header(std::string_view name) const;
@@ -41,6 +45,8 @@ struct HttpResponse {
   std::string content_type = "application/json";  // empty: no such header
   Headers headers;  // besides Content-Type, Content-Length, Connection
   std::string body;
+  // Let go of once the last byte is written, or the connection is gone; may be null.
+  std::shared_ptr<const void> held_until_sent = {};
 };
 
 // Answers one request, from any thread, once. Destroyed unanswered: the client gets a 503.

@@ -118,7 +118,8 @@ class SocketConnection final : public Connection,
   std::vector<std::string_view> views_;
   std::vector<boost::asio::const_buffer> buffers_;
 
-  size_t dispatched_ = 0;  // requests
+  size_t dispatched_ = 0;           // requests
+  int64_t receiving_since_ns_ = 0;  // the request that is being read
   size_t received_bytes_ = 0;
   ReadDeadline read_deadline_;
   Steady::time_point write_deadline_ = ReadDeadline::kNever;

@@ -33,6 +33,7 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
     start_ns_ = recorder_->clock().now_ns();
     scope_.queued();
     scope_.left_queue(start_ns_);
+    if (request_.trace) request_.trace->stamp(TraceEvent::QueueStart, start_ns_);
     {
       MutexLock lock(mutex_);
       for (NamedTensor& input : request_.inputs)
@@ -118,6 +119,7 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
     request.sequence = request_.sequence;
     request.timeout_us = request_.timeout_us;
     request.gone = request_.gone;
+    if (request_.trace) request.trace = request_.trace->child();
     if (model_.context.memory != nullptr)
       request.memory = std::make_shared<MemoryShare>(model_.context.memory, MemoryUse::Request);
     for (const auto& [output, tensor] : step.output_map) request.outputs.push_back(output);
@@ -167,6 +169,10 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
               model_.rules.model, request_prefix(request_.id));
         }
       }
+    }
+    if (request_.trace) {
+      request_.trace->stamp(TraceEvent::RequestEnd, recorder_->clock().now_ns());
+      request_.trace = nullptr;
     }
     if (failure) {
       scope_.fail(FailureReason::Other);

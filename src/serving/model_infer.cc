@@ -73,6 +73,7 @@ struct Model::PendingInfer {
   std::vector<InferRequest::SharedOutput> shared_outputs;
   InferPlan plan;
   std::shared_ptr<RequestScope> scope;
+  std::shared_ptr<Trace> trace;
   Completion<InferResponse> done;
 };
 
@@ -80,6 +81,10 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
   if (auto checked = check_sequence_id(request.sequence.id); !checked) {
     done(std::move(checked).error());
     return;
+  }
+  if (request.trace) {
+    request.trace->reached(parts_.name, parts_.version, request.id,
+                           parts_.recorder->clock().now_ns());
   }
   if (auto read = read_shared_inputs(request); !read) {
     done(std::move(read).error());
@@ -91,9 +96,10 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
       return;
     }
   }
+  if (request.trace) request.trace->tensors(TensorEvent::QueueInput, request.inputs);
   if (const auto* ensemble = std::get_if<EnsembleModel>(&parts_.kind))
     return infer(*ensemble, std::move(request), std::move(done));
-  const auto scope = std::make_shared<RequestScope>(parts_.recorder);
+  const auto scope = std::make_shared<RequestScope>(parts_.recorder, request.trace);
   const RequestLife life{.gone = request.gone,
                          .deadline_ns = deadline(request, parts_.recorder->clock()),
                          .memory = request.memory,
@@ -116,7 +122,7 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
   }
   const auto pending = std::make_shared<PendingInfer>(PendingInfer{
       std::move(request.id), std::move(request.classifications), std::move(request.shared_outputs),
-      std::move(plan).value(), scope, std::move(done)});
+      std::move(plan).value(), scope, std::move(request.trace), std::move(done)});
   auto completions =
       join_completions(works.size(), [this, pending](std::vector<Result<JobOutput>> results) {
         finish(*pending, std::move(results));
@@ -194,6 +200,7 @@ void Model::finish(PendingInfer& pending, std::vector<Result<JobOutput>> results
                          .version = parts_.version,
                          .id = std::move(pending.id),
                          .outputs = pending.plan.assemble(std::move(outputs))};
+  if (pending.trace) pending.trace->tensors(TensorEvent::BackendOutput, response.outputs);
   Result<> finished = classify_outputs(pending.classifications, response.outputs);
   if (finished) finished = write_shared_outputs(pending.shared_outputs, response.outputs);
   if (!finished) {

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "serving/shared_memory.h"
 #include "tensor/tensor.h"
+#include "trace/trace.h"
 
 namespace neso {
 
@@ -62,6 +63,7 @@ struct InferRequest {
   uint64_t timeout_us = 0;                        // 0: none; how long it may wait in the queue
   std::shared_ptr<const std::atomic<bool>> gone;  // the client left; may be null
   std::shared_ptr<MemoryShare> memory = {};       // Service's: what the request holds; may be null
+  std::shared_ptr<Trace> trace = {};              // null: not sampled
 };
 
 using ResponseParameter = std::variant<bool, int64_t, double, std::string>;

@@ -129,6 +129,7 @@ struct Service::State {
   Repository& repository;
   const ServiceOptions options;
   SharedMemoryRegistry shared_memory;
+  Tracer untraced{TraceOptions{}};  // without options.tracer
   std::atomic<bool> stopping = false;
   std::atomic<bool> draining = false;
   Mutex mutex;
@@ -243,6 +244,15 @@ std::vector<IndexEntry> Service::index(bool ready_only) const {
 
 SharedMemoryRegistry& Service::shared_memory() {
   return state_->shared_memory;
+}
+
+Tracer& Service::tracer() {
+  return state_->options.tracer != nullptr ? *state_->options.tracer : state_->untraced;
+}
+
+Result<> Service::check_traced_model(std::string_view model) const {
+  if (model.empty() || check_model(model, std::nullopt)) return {};
+  return invalid_argument("Request for unknown model : {}", model);
 }
 
 void Service::infer(InferRequest request, Completion<InferResponse> done) {

@@ -17,6 +17,7 @@
 #include "serving/repository.h"
 #include "serving/requests.h"
 #include "serving/shared_memory.h"
+#include "trace/tracer.h"
 
 namespace neso {
 
@@ -25,6 +26,7 @@ struct ServiceOptions {
   size_t workers = 0;              // threads that decode and tokenize; 0: one per core
   MemoryBudget* memory = nullptr;  // what requests count against; outlives the service; null: none
   bool allow_client_shared_memory = true;
+  Tracer* tracer = nullptr;  // outlives the service; null: nothing is traced
 };
 
 class Service {
@@ -73,6 +75,11 @@ class Service {
 
   // Where clients register the memory that their requests name.
   SharedMemoryRegistry& shared_memory();
+
+  // What is traced: front ends sample the requests that they take.
+  Tracer& tracer();
+  // May it have trace settings of its own? The empty name, which is all models, may.
+  Result<> check_traced_model(std::string_view model) const;
 
   // `done` fires exactly once, on one of the service's threads, after the counters were updated.
   // Refused with NotReady while draining.

@@ -79,8 +79,11 @@ ModelStatistics StatisticsRecorder::snapshot() const {
   return statistics;
 }
 
-RequestScope::RequestScope(std::shared_ptr<StatisticsRecorder> recorder)
-    : recorder_(std::move(recorder)), start_ns_(recorder_->clock().now_ns()) {}
+RequestScope::RequestScope(std::shared_ptr<StatisticsRecorder> recorder,
+                           std::shared_ptr<Trace> trace)
+    : recorder_(std::move(recorder)),
+      trace_(std::move(trace)),
+      start_ns_(recorder_->clock().now_ns()) {}
 
 RequestScope::~RequestScope() {
   fail(FailureReason::Other);
@@ -91,6 +94,7 @@ void RequestScope::queued() {
   if (queued_ns_) return;
   queued_ns_ = recorder_->clock().now_ns();
   recorder_->add_pending(1);
+  if (trace_) trace_->stamp(TraceEvent::QueueStart, *queued_ns_);
 }
 
 void RequestScope::left_queue(int64_t now_ns) {
@@ -108,20 +112,28 @@ void RequestScope::ran(const Execution& execution) {
   durations_.compute_input_ns += span_ns(execution.start_ns, execution.input_end_ns);
   durations_.compute_infer_ns += span_ns(execution.input_end_ns, execution.output_start_ns);
   durations_.compute_output_ns += span_ns(execution.output_start_ns, execution.end_ns);
+  if (trace_) {
+    trace_->computed(execution.start_ns, execution.input_end_ns, execution.output_start_ns,
+                     execution.end_ns);
+  }
 }
 
 void RequestScope::succeed(size_t rows) {
   MutexLock lock(mutex_);
   if (!queued_ns_ || std::exchange(finished_, true)) return;
-  durations_.total_ns = span_ns(start_ns_, recorder_->clock().now_ns());
+  const int64_t now_ns = recorder_->clock().now_ns();
+  durations_.total_ns = span_ns(start_ns_, now_ns);
   recorder_->count_success(durations_, rows);
+  if (trace_) trace_->stamp(TraceEvent::RequestEnd, now_ns);
 }
 
 void RequestScope::fail(FailureReason reason) {
   MutexLock lock(mutex_);
   if (!queued_ns_ || std::exchange(finished_, true)) return;
   if (!left_queue_ns_) recorder_->add_pending(-1);
-  recorder_->count_failure(reason, span_ns(start_ns_, recorder_->clock().now_ns()));
+  const int64_t now_ns = recorder_->clock().now_ns();
+  recorder_->count_failure(reason, span_ns(start_ns_, now_ns));
+  if (trace_) trace_->stamp(TraceEvent::RequestEnd, now_ns);
 }
 
 }  // namespace neso

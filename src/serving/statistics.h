@@ -54,7 +54,8 @@ class StatisticsRecorder {
 // exactly one success or failure does, the destructor's included. Any thread.
 class RequestScope {
  public:
-  explicit RequestScope(std::shared_ptr<StatisticsRecorder> recorder);
+  explicit RequestScope(std::shared_ptr<StatisticsRecorder> recorder,
+                        std::shared_ptr<Trace> trace = nullptr);
   ~RequestScope();
   RequestScope(const RequestScope&) = delete;
   RequestScope& operator=(const RequestScope&) = delete;
@@ -69,6 +70,7 @@ class RequestScope {
 
  private:
   const std::shared_ptr<StatisticsRecorder> recorder_;
+  const std::shared_ptr<Trace> trace_;  // null: the request is not traced
   const int64_t start_ns_;
   Mutex mutex_;
   bool finished_ GUARDED_BY(mutex_) = false;

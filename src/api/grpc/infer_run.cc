@@ -13,7 +13,21 @@ namespace {
 // Reading as many bytes takes no longer than handing them to another thread.
 constexpr size_t kReadAtOnce = size_t{16} << 10;
 
+std::string_view metadata(const ::grpc::CallbackServerContext& context, const char* key) {
+  const auto sent = context.client_metadata().find(key);
+  if (sent == context.client_metadata().end()) return {};
+  return {sent->second.data(), sent->second.size()};
+}
+
 }  // namespace
+
+InferRun::InferRun(const InferPort& port, const ::grpc::CallbackServerContext& context,
+                   std::shared_ptr<const std::atomic<bool>> gone)
+    : service_(port.service), wire_(port.memory, MemoryUse::Request), gone_(std::move(gone)) {
+  if (!service_.tracer().active()) return;
+  begun_ns_ = system_clock().now_ns();
+  caller_ = parse_trace_context(metadata(context, "traceparent"), metadata(context, "tracestate"));
+}
 
 void InferRun::start(::grpc::ByteBuffer& bytes, From from, Completion<InferResponse> done) {
   const size_t size = bytes.Length();
@@ -54,8 +68,17 @@ void InferRun::infer(Completion<InferResponse> done) {
     return done(found ? request.error() : found.error());
   }
   request->gone = gone_;
+  if (begun_ns_ != 0) begin_trace();
+  request->trace = trace_;
   wire_.set(0);  // the service counts the tensors
   service_.infer(*std::move(request), std::move(done));
+}
+
+void InferRun::begin_trace() {
+  trace_ = service_.tracer().sample(message_->model_name(), caller_);
+  if (!trace_) return;
+  trace_->stamp(TraceEvent::GrpcWaitreadStart, begun_ns_);
+  trace_->stamp(TraceEvent::GrpcWaitreadEnd, system_clock().now_ns());
 }
 
 }  // namespace neso::grpc_api

@@ -4,12 +4,15 @@
 #pragma once
 
 #include <grpc_service.pb.h>
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/completion.h"
 #include "base/memory_budget.h"
 #include "config/grpc_options.h"
@@ -30,8 +33,9 @@ struct InferPort {
 
 class InferRun {
  public:
-  InferRun(const InferPort& port, std::shared_ptr<const std::atomic<bool>> gone)
-      : service_(port.service), wire_(port.memory, MemoryUse::Request), gone_(std::move(gone)) {}
+  // `context`: of the call, looked at here only.
+  InferRun(const InferPort& port, const ::grpc::CallbackServerContext& context,
+           std::shared_ptr<const std::atomic<bool>> gone);
 
   // Once; lets go of `bytes`. `done` fires on this thread or another one; until then the run must
   // live. Of a stream: what belongs to a sequence is with its model when start() returns, so that
@@ -43,6 +47,11 @@ class InferRun {
   // lives.
   void hold_answer(size_t bytes) { wire_.set(bytes); }
 
+  // When the request is traced. After `done`, or from within it.
+  void stamp(TraceEvent event) const {
+    if (trace_) trace_->stamp(event, system_clock().now_ns());
+  }
+
   // Of the message, empty before it was read: for the answer to a request that failed.
   std::string_view id() const { return message_ ? std::string_view(message_->id()) : ""; }
   std::string_view model() const {
@@ -53,11 +62,15 @@ class InferRun {
   // False when `done` has fired.
   bool read(::grpc::ByteBuffer& bytes, Completion<InferResponse>& done);
   void infer(Completion<InferResponse> done);
+  void begin_trace();
 
   Service& service_;
   MemoryShare wire_;
   std::shared_ptr<const std::atomic<bool>> gone_;
   std::shared_ptr<const inference::ModelInferRequest> message_;
+  int64_t begun_ns_ = 0;                // 0: nothing is traced
+  std::optional<TraceContext> caller_;  // whose trace the call belongs to
+  std::shared_ptr<Trace> trace_;        // null: not sampled
 };
 
 }  // namespace neso::grpc_api

@@ -15,6 +15,7 @@
 #include "api/grpc/repository_request.h"
 #include "api/grpc/shared_memory_calls.h"
 #include "api/grpc/stream_infer.h"
+#include "api/grpc/trace_setting.h"
 #include "api/grpc/unary_infer.h"
 #include "base/error.h"
 
@@ -192,10 +193,17 @@ class InferenceService final : public Calls {
                   [&] { return service_.shared_memory().unregister_cuda(request->name()); });
   }
 
-  Reactor* TraceSetting(CallbackServerContext* context, const inference::TraceSettingRequest*,
-                        inference::TraceSettingResponse*) override {
+  Reactor* TraceSetting(CallbackServerContext* context,
+                        const inference::TraceSettingRequest* request,
+                        inference::TraceSettingResponse* response) override {
     return answer(context, "trace", [&]() -> Result<> {
-      return unsupported("tracing is not supported over gRPC yet");
+      NESO_TRY_VOID(service_.check_traced_model(request->model_name()));
+      NESO_TRY(const TraceChange change, read_change(*request));
+      // Asking alone must not begin the settings anew.
+      if (request->settings_size() > 0)
+        NESO_TRY_VOID(service_.tracer().change(request->model_name(), change));
+      describe(service_.tracer().rows(request->model_name()), *response);
+      return {};
     });
   }
   Reactor* LogSettings(CallbackServerContext* context, const inference::LogSettingsRequest* request,

@@ -44,7 +44,7 @@ class StreamInfer final : public Reactor,
                           public std::enable_shared_from_this<StreamInfer> {
  public:
   StreamInfer(const InferPort& port, const ::grpc::CallbackServerContext& context)
-      : port_(port), ends_at_failure_(wants_status(context)) {
+      : port_(port), context_(context), ends_at_failure_(wants_status(context)) {
     port_.gate.activity().request_begun();
   }
 
@@ -71,7 +71,7 @@ class StreamInfer final : public Reactor,
       half_closed_ = !ok;
       if (ok) {
         bytes.Swap(&incoming_);
-        turn = turns_.emplace_back(std::make_shared<Turn>(port_, gone_));
+        turn = turns_.emplace_back(std::make_shared<Turn>(port_, context_, gone_));
       }
     }
     if (turn) contain("a gRPC request", [&] { begin(turn, bytes); });
@@ -82,6 +82,7 @@ class StreamInfer final : public Reactor,
     {
       MutexLock lock(mutex_);
       writing_ = false;
+      turns_.front()->run.stamp(TraceEvent::GrpcSendEnd);
       turns_.pop_front();
       if (!ok) broken_ = ::grpc::Status::CANCELLED;
     }
@@ -101,8 +102,9 @@ class StreamInfer final : public Reactor,
 
  private:
   struct Turn {
-    Turn(const InferPort& port, std::shared_ptr<const std::atomic<bool>> gone)
-        : run(port, std::move(gone)) {}
+    Turn(const InferPort& port, const ::grpc::CallbackServerContext& context,
+         std::shared_ptr<const std::atomic<bool>> gone)
+        : run(port, context, std::move(gone)) {}
     InferRun run;
     std::optional<ByteBuffer> answer = {};       // guarded by the stream's mutex, as the next
     std::optional<::grpc::Status> failure = {};  // in execution
@@ -123,6 +125,7 @@ class StreamInfer final : public Reactor,
   }
 
   void answer(Turn& turn, const Result<InferResponse>& result) EXCLUDES(mutex_) {
+    turn.run.stamp(TraceEvent::InferResponseComplete);
     std::optional<ByteBuffer> bytes;
     try {
       bytes = answer_bytes(turn, result);
@@ -186,6 +189,7 @@ class StreamInfer final : public Reactor,
     if (!front.answer) return {.read = read_on()};
     if (ends_at_failure_ && front.failure) return finish(*front.failure);
     writing_ = true;
+    front.run.stamp(TraceEvent::GrpcSendStart);
     return {.read = read_on(), .write = &*front.answer};
   }
 
@@ -202,6 +206,7 @@ class StreamInfer final : public Reactor,
   }
 
   const InferPort port_;
+  const ::grpc::CallbackServerContext& context_;  // until OnDone
   const bool ends_at_failure_;
   const std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<StreamInfer> self_;

@@ -20,7 +20,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
  public:
   UnaryInfer(const InferPort& port, ::grpc::CallbackServerContext& context,
              ::grpc::ByteBuffer& response)
-      : gate_(port.gate), context_(context), response_(response), run_(port, gone_) {
+      : gate_(port.gate), context_(context), response_(response), run_(port, context, gone_) {
     gate_.activity().request_begun();
   }
 
@@ -34,6 +34,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
 
   void OnCancel() override { gone_->store(true); }
   void OnDone() override {
+    run_.stamp(TraceEvent::GrpcSendEnd);
     gate_.activity().requests_ended(1);
     delete this;
   }
@@ -44,6 +45,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
   bool InternalInlineable() override { return true; }
 
   void finish(Result<InferResponse> result) {
+    run_.stamp(TraceEvent::InferResponseComplete);
     ::grpc::Status status;
     try {
       if (result) {
@@ -55,6 +57,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
     } catch (const std::bad_alloc&) {
       status = to_status(out_of_memory());
     }
+    run_.stamp(TraceEvent::GrpcSendStart);
     Finish(std::move(status));  // this may be gone now
   }
 

@@ -9,6 +9,7 @@
 
 #include "api/triton/generate.h"
 #include "api/triton/model_target.h"
+#include "api/triton/request_trace.h"
 #include "api/triton/status.h"
 #include "base/error.h"
 
@@ -29,6 +30,7 @@ struct GenerateWork {
   Respond respond;
   Answer answer = Answer::Json;
   size_t max_input_bytes = 0;
+  std::shared_ptr<Trace> trace = {};
 };
 
 HttpResponse wrapped(Answer answer, int status, std::string json) {
@@ -63,6 +65,7 @@ void run_generate(Service& service, GenerateWork& work) {
   if (!request) return work.respond(error_response(request.error()));
   request->version = work.version;
   request->gone = http.gone;
+  request->trace = std::move(work.trace);
   const auto respond = std::make_shared<Respond>(std::move(work.respond));
   service.infer(std::move(request).value(),
                 Completion<InferResponse>(
@@ -90,10 +93,12 @@ void add_generate_routes(std::vector<net::Route>& routes, Service& service,
       if (!target) return respond(error_response(target.error()));
       auto inputs = inputs_of(service, *target, request);
       if (!inputs) return respond(error_response(inputs.error()));
+      auto trace = begin_trace(service.tracer(), target->model, request);
+      respond = traced(std::move(respond), trace);
       // Shared, because a std::function must be copyable.
-      const auto work = std::make_shared<GenerateWork>(
-          GenerateWork{std::string(target->model), target->version, std::move(inputs).value(),
-                       std::move(request), std::move(respond), answer, max_input_bytes});
+      const auto work = std::make_shared<GenerateWork>(GenerateWork{
+          std::string(target->model), target->version, std::move(inputs).value(),
+          std::move(request), std::move(respond), answer, max_input_bytes, std::move(trace)});
       service.post([&service, work] { run_generate(service, *work); });
     };
   };

@@ -13,8 +13,10 @@
 #include "api/triton/logging_api.h"
 #include "api/triton/model_target.h"
 #include "api/triton/repository_request.h"
+#include "api/triton/request_trace.h"
 #include "api/triton/shared_memory_api.h"
 #include "api/triton/status.h"
+#include "api/triton/trace_api.h"
 #include "base/error.h"
 #include "config/model_config.h"
 #include "net/content_coding.h"
@@ -120,9 +122,12 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
       refusal.headers.emplace_back("Accept-Encoding", "gzip, deflate");
       return respond(std::move(refusal));
     }
+    auto trace = begin_trace(service_.tracer(), target->model, request);
+    respond = traced(std::move(respond), trace);
     // Shared, because a std::function must be copyable.
     auto work = std::make_shared<InferWork>(std::string(target->model), target->version,
                                             std::move(request), *coding, std::move(respond));
+    work->trace = std::move(trace);
     service_.post([self = shared_from_this(), work] { self->run_infer(*work); });
   }
 
@@ -133,6 +138,7 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     HttpRequest request;
     Coding coding;
     Respond respond;
+    std::shared_ptr<Trace> trace = {};
     InferWork(std::string name, std::optional<int64_t> number, HttpRequest http,
               Coding content_coding, Respond callback)
         : model(std::move(name)),
@@ -157,6 +163,7 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     if (!decoded) return work.respond(error_response(decoded.error()));
     decoded->request.version = work.version;
     decoded->request.gone = http.gone;
+    decoded->request.trace = std::move(work.trace);
     const Coding wanted = net::choose_coding(http.header("Accept-Encoding").value_or(""));
     auto respond = std::make_shared<Respond>(std::move(work.respond));
     service_.infer(
@@ -221,7 +228,7 @@ bool is_health_path(std::string_view path) {
 }
 
 std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api, Service& service,
-                                      size_t max_input_bytes) {
+                                      const TritonApiOptions& options) {
   std::vector<net::Route> routes;
   const auto at_once = [&](std::string method, std::string pattern, const auto& answer) {
     routes.push_back({std::move(method), std::move(pattern),
@@ -268,8 +275,9 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
                       }});
   }
   add_logging_routes(routes);
-  add_generate_routes(routes, service, max_input_bytes);
+  add_generate_routes(routes, service, options.max_input_bytes);
   add_shared_memory_routes(routes, service.shared_memory());
+  add_trace_routes(routes, service);
   return routes;
 }
 
@@ -278,7 +286,7 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
 net::HttpHandler make_triton_api(Service& service, const TritonApiOptions& options) {
   const auto api = std::make_shared<const TritonApi>(service, options);
   return net::Router(
-      triton_routes(api, service, options.max_input_bytes),
+      triton_routes(api, service, options),
       [](const HttpRequest&, Respond respond) { respond(error_response(404, "Not Found", kText)); },
       [](const HttpRequest& request, const std::string& allow, Respond respond) {
         const std::string_view type = is_health_path(request.path) ? kText : kJson;
