@@ -130,6 +130,7 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
     api.server_name = options.id;
     api.server_version = kTritonVersion;
     api.max_input_bytes = options.http_max_input_size;
+    api.restricted = options.http_restricted;
     auto started = net::HttpServer::start(
         http_options(options, memory),
         net::guard_loopback(options.http_address, foreign_host("--http-address"),

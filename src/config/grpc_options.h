@@ -15,6 +15,9 @@ struct RequiredHeader {
   std::string value;
 };
 
+// By group of calls: "health", "metadata", "inference", ...
+using RequiredHeaders = std::map<std::string, RequiredHeader, std::less<>>;
+
 enum class CompressionLevel { None, Low, Medium, High };
 
 struct GrpcOptions {
@@ -36,8 +39,7 @@ struct GrpcOptions {
   int max_connection_age_ms = 0;        // 0: for ever
   int max_connection_age_grace_ms = 0;  // the same
 
-  // By protocol: "health", "metadata", "inference", ...
-  std::map<std::string, RequiredHeader, std::less<>> restricted;
+  RequiredHeaders restricted;
 };
 
 }  // namespace neso

@@ -50,7 +50,7 @@ Result<> check_named_setting(std::string_view text, std::string_view option,
 }
 
 Result<> add_restriction(std::string_view text, std::string_view kind,
-                         std::map<std::string, RequiredHeader, std::less<>>& restricted) {
+                         RequiredHeaders& restricted) {
   constexpr std::array<std::string_view, 9> kGroups = {
       "health",           "metadata",   "inference", "shared-memory", "model-config",
       "model-repository", "statistics", "trace",     "logging"};

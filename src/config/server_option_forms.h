@@ -30,7 +30,6 @@ Result<> check_named_setting(std::string_view text, std::string_view option,
 
 // "<name>[,<name>]:<key>=<value>", checked by check_named_setting: what each name needs. Names are
 // Triton's groups of calls, each in one restriction only; `kind` is "protocol" or "api".
-Result<> add_restriction(std::string_view text, std::string_view kind,
-                         std::map<std::string, RequiredHeader, std::less<>>& restricted);
+Result<> add_restriction(std::string_view text, std::string_view kind, RequiredHeaders& restricted);
 
 }  // namespace neso

@@ -143,12 +143,10 @@ OptionSection model_repository_section(ServerDraft& draft) {
             .no_effect = kNoGpu}}};
 }
 
-OptionValue restricted_api_value() {
-  return {"<string>:<string>=<string>", "", [](std::string_view text) -> Result<> {
+OptionValue restricted_api_value(RequiredHeaders& restricted) {
+  return {"<string>:<string>=<string>", "", [&restricted](std::string_view text) -> Result<> {
             NESO_TRY_VOID(check_named_setting(text, "http-restricted-api", "config name", ':'));
-            return unsupported(
-                "restricting HTTP APIs is not supported yet, and ignoring the option would leave "
-                "them open; restrict access in front of the server and leave the option out");
+            return add_restriction(text, "api", restricted);
           }};
 }
 
@@ -181,9 +179,10 @@ OptionSection http_section(ServerOptions& o) {
            {"http-max-input-size", max_input_size_value(o.http_max_input_size),
             "Largest body of a request, in bytes, after decompression; a larger one is answered "
             "with 413."},
-           {"http-restricted-api", restricted_api_value(),
-            "APIs, KEY:HEADER=VALUE, that only requests with that header reach. Not supported yet: "
-            "refused."}}};
+           {"http-restricted-api", restricted_api_value(o.http_restricted),
+            "APIS:HEADER=VALUE: requests of these APIs (the groups of --grpc-restricted-protocol; "
+            "several with commas) need this header with this value, and get a 403 without it. May "
+            "be given several times."}}};
 }
 
 OptionSection neso_section(ServerOptions& o) {

@@ -46,6 +46,7 @@ struct ServerOptions {
   bool reuse_http_port = false;
   size_t http_thread_count = 8;
   size_t http_max_input_size = size_t{64} << 20;  // bytes
+  RequiredHeaders http_restricted;
 
   bool allow_grpc = true;
   std::string grpc_address = "0.0.0.0";

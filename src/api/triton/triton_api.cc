@@ -14,6 +14,7 @@
 #include "api/triton/model_target.h"
 #include "api/triton/repository_request.h"
 #include "api/triton/request_trace.h"
+#include "api/triton/restricted_routes.h"
 #include "api/triton/shared_memory_api.h"
 #include "api/triton/status.h"
 #include "api/triton/trace_api.h"
@@ -278,6 +279,7 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
   add_generate_routes(routes, service, options.max_input_bytes);
   add_shared_memory_routes(routes, service.shared_memory());
   add_trace_routes(routes, service);
+  restrict_routes(routes, options.restricted);
   return routes;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/metrics.h"
+#include "config/grpc_options.h"
 #include "net/http_message.h"
 #include "serving/service.h"
 
@@ -15,6 +16,7 @@ struct TritonApiOptions {
   std::string server_name = "triton";         // --id
   std::string server_version;                 // Triton's release whose interface this is
   size_t max_input_bytes = size_t{64} << 20;  // --http-max-input-size
+  RequiredHeaders restricted = {};            // --http-restricted-api
 };
 
 // The handler of the HTTP port. `service` outlives it. Bodies are decoded and tensors encoded on
