@@ -12,9 +12,6 @@
 namespace neso::load {
 namespace {
 
-// What neso calls its input of texts, which its metadata does not list.
-constexpr std::string_view kTextInput = "text";
-
 std::string texts_body(std::string_view model, std::string_view key,
                        std::span<const std::string> texts, bool base64) {
   JsonWriter writer;
@@ -100,15 +97,7 @@ Result<std::unique_ptr<HttpApi>> TritonApi::open(const Target& target,
   NESO_TRY(std::vector<InputSpec> inputs, read_model_metadata(metadata));
   NESO_TRY(const std::string config, get(target, path + "/config", true));
   NESO_TRY(const bool batches, read_batches(config, inputs));
-  std::string text_input = options.text_input;
-  if (!options.texts.empty() && text_input.empty() &&
-      std::ranges::find(inputs, DType::Bytes, &InputSpec::dtype) == inputs.end())
-    text_input = kTextInput;
-  if (!text_input.empty()) {
-    Shape shape = batches ? Shape{-1, 1} : Shape{1};
-    inputs = {{std::move(text_input), DType::Bytes, std::move(shape)}};
-  }
-  NESO_TRY(TensorSource tensors, TensorSource::make(std::move(inputs), batches, options));
+  NESO_TRY(TensorSource tensors, tensors_of(std::move(inputs), batches, options));
   const int64_t rows = batches ? static_cast<int64_t>(options.rows) : 0;
   return std::unique_ptr<HttpApi>(new TritonApi(options, std::move(tensors), rows));
 }

@@ -214,7 +214,7 @@ TEST(Protocols, RequestsDifferAndEveryTextIsSent) {
   const auto unknown = open_protocol(api.target("soap"), payload);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().message,
-            "there is no API 'soap'; choose from triton, ollama, openai, tei");
+            "there is no API 'soap'; choose from triton, triton-grpc, ollama, openai, tei");
 }
 
 }  // namespace

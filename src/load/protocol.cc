@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "load/grpc_protocol.h"
 #include "load/http_apis.h"
 
 namespace neso::load {
@@ -20,12 +21,19 @@ Result<std::unique_ptr<HttpApi>> text_api(const Target&, const PayloadOptions& p
   return std::unique_ptr<HttpApi>(std::make_unique<Api>(payload));
 }
 
-// Enough requests that every text of --texts is sent.
+// Enough that every text of --texts is sent.
+size_t requests_for(const PayloadOptions& payload) {
+  return std::max(kRequests, (payload.texts.size() + payload.rows - 1) / payload.rows);
+}
+
 template <auto open_api>
 Result<std::unique_ptr<Protocol>> http(const Target& target, const PayloadOptions& payload) {
   NESO_TRY(std::unique_ptr<HttpApi> api, open_api(target, payload));
-  const size_t all_texts = (payload.texts.size() + payload.rows - 1) / payload.rows;
-  return make_http_protocol(target, std::move(api), std::max(kRequests, all_texts));
+  return make_http_protocol(target, std::move(api), requests_for(payload));
+}
+
+Result<std::unique_ptr<Protocol>> grpc(const Target& target, const PayloadOptions& payload) {
+  return open_grpc_protocol(target, payload, requests_for(payload));
 }
 
 struct Entry {
@@ -35,8 +43,9 @@ struct Entry {
   Result<std::unique_ptr<Protocol>> (*open)(const Target&, const PayloadOptions&);
 };
 
-constexpr std::array<Entry, 4> kProtocols = {{
+constexpr std::array<Entry, 5> kProtocols = {{
     {"triton", true, true, &http<&TritonApi::open>},
+    {"triton-grpc", false, true, &grpc},
     {"ollama", false, false, &http<&text_api<OllamaApi>>},
     {"openai", true, false, &http<&text_api<OpenAiApi>>},
     {"tei", false, false, &http<&text_api<TeiApi>>},

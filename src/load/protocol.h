@@ -31,7 +31,7 @@ struct Target {
   int64_t timeout_ns = 0;
 };
 
-// "triton, ollama, openai, tei"
+// "triton, triton-grpc, ollama, openai, tei"
 std::string api_names();
 Result<> check_api(std::string_view name);
 // Asks the server what it needs to know and makes the requests. Blocks.

@@ -82,6 +82,9 @@ void write_head(JsonWriter& writer, const NamedTensor& input) {
   writer.end_array();
 }
 
+// What neso calls its input of texts, which its metadata does not list.
+constexpr std::string_view kTextInput = "text";
+
 }  // namespace
 
 Result<std::vector<InputSpec>> read_model_metadata(std::string_view body) {
@@ -157,6 +160,19 @@ int64_t rows_of_answer(std::string_view body) {
   int64_t rows = -1;
   std::from_chars(rest.data(), rest.data() + rest.size(), rows);
   return rows;
+}
+
+Result<TensorSource> tensors_of(std::vector<InputSpec> inputs, bool batches,
+                                const PayloadOptions& options) {
+  std::string text_input = options.text_input;
+  if (!options.texts.empty() && text_input.empty() &&
+      std::ranges::find(inputs, DType::Bytes, &InputSpec::dtype) == inputs.end())
+    text_input = kTextInput;
+  if (!text_input.empty()) {
+    Shape shape = batches ? Shape{-1, 1} : Shape{1};
+    inputs = {{std::move(text_input), DType::Bytes, std::move(shape)}};
+  }
+  return TensorSource::make(std::move(inputs), batches, options);
 }
 
 }  // namespace neso::load

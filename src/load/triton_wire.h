@@ -20,6 +20,11 @@ Result<std::vector<InputSpec>> read_model_metadata(std::string_view body);
 // is missing (an empty body), whether every input's first dimension is open.
 Result<bool> read_batches(std::string_view config_body, std::span<const InputSpec> inputs);
 
+// What requests to such a model carry: its inputs, or with texts that none of them takes, neso's
+// own input `text`.
+Result<TensorSource> tensors_of(std::vector<InputSpec> inputs, bool batches,
+                                const PayloadOptions& options);
+
 struct InferBody {
   std::string bytes;
   size_t json_bytes = 0;  // of Inference-Header-Content-Length, when `bytes` is more than JSON

@@ -3,6 +3,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
@@ -21,6 +22,10 @@ void ClientLoop::run() {
 
 void ClientLoop::stop() {
   context_->stop();
+}
+
+void ClientLoop::post(std::function<void()> task) {
+  boost::asio::post(*context_, std::move(task));
 }
 
 // Shared with the timer's handler, which may be on its way when the alarm dies.

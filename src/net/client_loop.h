@@ -24,6 +24,8 @@ class ClientLoop {
   void run();
   // From the thread that runs it.
   void stop();
+  // Runs `task` on the loop's thread. Any thread, while the loop lives.
+  void post(std::function<void()> task);
 
   boost::asio::io_context& context() { return *context_; }
 

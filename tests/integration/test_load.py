@@ -66,6 +66,18 @@ class OnNeso(LoadTest):
         for line in lines:
             self.assert_good(line)
 
+    def test_grpc_is_an_api_as_well(self):
+        url, model = f"127.0.0.1:{self.server.grpc_port}", (*self.model, "--api", "triton-grpc")
+        for loop in (("--concurrency", 4), ("--rate", 50)):
+            (line,) = self.lines(url, *model, *loop, "--batch", 2)
+            self.assert_good(line)
+            self.assertAlmostEqual(line["rows_per_s"], 2 * line["requests_per_s"])
+        for url, words, sentence in ((url, ("--model", "nobody"), "nobody"), (url, (*self.model, "--binary"), "no binary form"),
+                                     (self.url, self.model, "does a gRPC server listen")):
+            failed = bench(url, *words, "--api", "triton-grpc")
+            self.assertEqual(failed.returncode, 1)
+            self.assertIn(sentence, failed.stderr)
+
     def test_the_server_gets_what_was_counted(self):
         before = self.statistics()
         (line,) = self.lines(self.url, *self.model, "--batch", 3, "--warmup", 0)
@@ -132,7 +144,7 @@ class OnNeso(LoadTest):
 
     def test_what_cannot_be_measured_is_refused_at_once(self):
         for words, complaint in ((("--model", "nobody"), "unknown model: 'nobody' is not found"),
-                                 (("--api", "soap"), "there is no API 'soap'; choose from triton"),
+                                 (("--api", "soap"), "there is no API 'soap'; choose from triton, triton-grpc"),
                                  (("--concurrency", "1,0"), "--concurrency takes whole numbers from 1"),
                                  (("--rate", "fast"), "--rate takes numbers up to"),
                                  (("--rate", "5", "--concurrency", "5"), "exclude each other"),
