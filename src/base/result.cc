@@ -33,7 +33,7 @@ Error Error::with_context(std::string_view context) const {
   std::string text(context);
   text += ": ";
   text += message;
-  return Error{code, std::move(text)};
+  return Error{code, std::move(text), retry_after_ms};
 }
 
 }  // namespace neso

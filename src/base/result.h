@@ -4,6 +4,7 @@
 // them to its statuses (api/*/status).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,7 @@ std::string_view to_string(ErrorCode code);
 struct Error {
   ErrorCode code = ErrorCode::Internal;
   std::string message;
+  uint32_t retry_after_ms = 0;  // Overloaded: when there is likely to be room; 0: not known
 
   // The same error with "context: " in front; used once, at a folder boundary.
   Error with_context(std::string_view context) const;

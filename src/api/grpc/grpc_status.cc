@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/grpc/grpc_status.h"
 
+#include <algorithm>
 #include <string>
 
 #include "base/cut_text.h"
@@ -43,6 +44,15 @@ constexpr size_t kMaxSentence = 2048;
 
 ::grpc::Status to_status(const Result<>& result) {
   return result ? ::grpc::Status::OK : to_status(result.error());
+}
+
+void add_retry_hint(::grpc::ServerContextBase& context, const Error& error) {
+  if (error.code != ErrorCode::Overloaded) return;
+  const uint32_t wait_ms = std::max<uint32_t>(error.retry_after_ms, 1);
+  context.AddTrailingMetadata("retry-after", std::to_string((uint64_t{wait_ms} + 999) / 1000));
+  // What gRPC's own retries obey, where a client's service config turns them on.
+  if (error.retry_after_ms != 0)
+    context.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(wait_ms));
 }
 
 }  // namespace neso::grpc_api

@@ -2,6 +2,7 @@
 // Our errors as gRPC statuses, the codes being Triton's (server src/grpc/grpc_utils.cc).
 #pragma once
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/status.h>
 
 #include "base/result.h"
@@ -13,5 +14,8 @@ namespace neso::grpc_api {
 // The sentence is cut where it would be longer than what clients accept beside an answer.
 ::grpc::Status to_status(const Error& error);
 ::grpc::Status to_status(const Result<>& result);
+
+// An overload's trailing metadata, the same as HTTP's Retry-After. Before the call is finished.
+void add_retry_hint(::grpc::ServerContextBase& context, const Error& error);
 
 }  // namespace neso::grpc_api

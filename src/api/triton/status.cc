@@ -76,7 +76,13 @@ net::HttpResponse error_response(int status, std::string_view sentence,
 
 net::HttpResponse error_response(const Error& error, std::string_view content_type) {
   net::HttpResponse response = error_response(http_status(error.code), error.message, content_type);
-  if (error.code == ErrorCode::Overloaded) response.headers.emplace_back("Retry-After", "1");
+  if (error.code == ErrorCode::Overloaded) {
+    // Whole seconds, rounded up; clients that know the second header prefer it.
+    const uint32_t wait_ms = error.retry_after_ms;
+    const uint32_t seconds = std::max<uint32_t>(1, wait_ms / 1000 + (wait_ms % 1000 != 0 ? 1 : 0));
+    response.headers.emplace_back("Retry-After", std::to_string(seconds));
+    if (wait_ms != 0) response.headers.emplace_back("Retry-After-Ms", std::to_string(wait_ms));
+  }
   return response;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/triton/status.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace neso::triton {
@@ -31,8 +32,12 @@ TEST(TritonStatus, ASentenceWithBrokenUtf8IsStillJson) {
 }
 
 TEST(TritonStatus, AnOverloadTellsWhenToComeBack) {
-  EXPECT_EQ(error_response(Error{ErrorCode::Overloaded, "full"}).headers.at(0).first,
-            "Retry-After");
+  using ::testing::ElementsAre;
+  using ::testing::Pair;
+  EXPECT_THAT(error_response(Error{ErrorCode::Overloaded, "full"}).headers,
+              ElementsAre(Pair("Retry-After", "1")));
+  EXPECT_THAT(error_response(Error{ErrorCode::Overloaded, "full", 1001}).headers,
+              ElementsAre(Pair("Retry-After", "2"), Pair("Retry-After-Ms", "1001")));
 }
 
 }  // namespace
