@@ -67,6 +67,29 @@ VersionPolicy to_version_policy(const inference::ModelConfig& proto) {
   return {.kind = VersionPolicy::Kind::All};
 }
 
+QueuePolicy to_policy(const inference::ModelQueuePolicy& policy) {
+  const bool delays = policy.timeout_action() == inference::ModelQueuePolicy::DELAY;
+  return {.timeout_action =
+              delays ? QueuePolicy::TimeoutAction::Delay : QueuePolicy::TimeoutAction::Reject,
+          .default_timeout_us = policy.default_timeout_microseconds(),
+          .allow_timeout_override = policy.allow_timeout_override(),
+          .max_queue_size = policy.max_queue_size()};
+}
+
+DynamicBatching to_batching(const inference::ModelDynamicBatching& proto) {
+  DynamicBatching batching;
+  batching.preferred_batch_sizes = {proto.preferred_batch_size().begin(),
+                                    proto.preferred_batch_size().end()};
+  batching.max_queue_delay_us = proto.max_queue_delay_microseconds();
+  batching.preserve_ordering = proto.preserve_ordering();
+  batching.priority_levels = proto.priority_levels();
+  batching.default_priority_level = proto.default_priority_level();
+  batching.default_queue_policy = to_policy(proto.default_queue_policy());
+  for (const auto& [level, policy] : proto.priority_queue_policy())
+    batching.priority_queue_policies.emplace(level, to_policy(policy));
+  return batching;
+}
+
 const ModelTensor* find_tensor(const std::vector<ModelTensor>& tensors, std::string_view name) {
   const auto found = std::find_if(tensors.begin(), tensors.end(),
                                   [&](const ModelTensor& tensor) { return tensor.name == name; });
@@ -92,13 +115,8 @@ ModelConfig to_model_config(inference::ModelConfig proto) {
   }
   for (const auto& group : proto.instance_group())
     config.instance_groups.push_back(to_group(group));
-  if (proto.has_dynamic_batching()) {
-    const auto& batching = proto.dynamic_batching();
-    config.dynamic_batching = {.preferred_batch_sizes = {batching.preferred_batch_size().begin(),
-                                                         batching.preferred_batch_size().end()},
-                               .max_queue_delay_us = batching.max_queue_delay_microseconds(),
-                               .preserve_ordering = batching.preserve_ordering()};
-  }
+  if (proto.has_dynamic_batching()) config.dynamic_batching = to_batching(proto.dynamic_batching());
+  config.response_cache = proto.response_cache().enable();
   if (proto.has_sequence_batching()) config.sequence_batching = to_sequence_batching(proto);
   for (const auto& step : proto.ensemble_scheduling().step())
     config.ensemble_steps.push_back(to_step(step));

@@ -38,11 +38,23 @@ struct InstanceGroup {
   std::vector<int> gpus;
 };
 
+// How long requests of one priority may wait in the queue, and how many of them.
+struct QueuePolicy {
+  enum class TimeoutAction { Reject, Delay };
+  TimeoutAction timeout_action = TimeoutAction::Reject;
+  uint64_t default_timeout_us = 0;      // 0: for ever
+  bool allow_timeout_override = false;  // by a request's own, when that is shorter
+  uint32_t max_queue_size = 0;          // in requests; 0: any
+};
+
 struct DynamicBatching {
   std::vector<int64_t> preferred_batch_sizes;
   uint64_t max_queue_delay_us = 0;
   bool preserve_ordering = false;
-  // Priorities and queue policies are in the message; a later scheduler reads them there.
+  uint64_t priority_levels = 0;         // 0: requests have no priority
+  uint64_t default_priority_level = 0;  // of requests that name none that there is
+  QueuePolicy default_queue_policy = {};
+  std::map<uint64_t, QueuePolicy> priority_queue_policies = {};  // by level
 };
 
 struct VersionPolicy {
@@ -71,6 +83,7 @@ struct ModelConfig {
   std::vector<InstanceGroup> instance_groups;
   std::optional<DynamicBatching> dynamic_batching;
   std::optional<SequenceBatching> sequence_batching;
+  bool response_cache = false;
   std::vector<EnsembleStep> ensemble_steps;  // empty: no ensemble
   VersionPolicy version_policy;
   int graph_optimization_level = 0;  // of ONNX Runtime: -1 basic, 0 all, 1 extended, 2 none

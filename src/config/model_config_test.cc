@@ -262,9 +262,36 @@ TEST(ModelConfig, TellsWhichFieldsHaveNoEffect) {
                     "preserve_ordering: false default_queue_policy { } } response_cache { } "
                     "model_transaction_policy { decoupled: false }")
                   .not_honoured,
-              UnorderedElementsAre("dynamic_batching.priority_levels",
-                                   "dynamic_batching.default_priority_level",
-                                   "dynamic_batching.default_queue_policy"));
+              IsEmpty());
+}
+
+TEST(ModelConfig, ReadsPrioritiesAndQueuePolicies) {
+  const auto batching = parse(R"pb(
+                          max_batch_size: 4
+                          dynamic_batching {
+                            priority_levels: 3
+                            default_priority_level: 2
+                            default_queue_policy { max_queue_size: 7 }
+                            priority_queue_policy {
+                              key: 1
+                              value {
+                                timeout_action: DELAY
+                                default_timeout_microseconds: 900
+                                allow_timeout_override: true
+                              }
+                            }
+                          }
+                        )pb")
+                            .dynamic_batching;
+  ASSERT_TRUE(batching);
+  EXPECT_EQ(batching->priority_levels, 3U);
+  EXPECT_EQ(batching->default_priority_level, 2U);
+  EXPECT_EQ(batching->default_queue_policy.max_queue_size, 7U);
+  const QueuePolicy& first = batching->priority_queue_policies.at(1);
+  EXPECT_EQ(first.timeout_action, QueuePolicy::TimeoutAction::Delay);
+  EXPECT_EQ(first.default_timeout_us, 900U);
+  EXPECT_TRUE(first.allow_timeout_override);
+  EXPECT_FALSE(batching->default_queue_policy.allow_timeout_override);
 }
 
 class LoadModelConfig : public ::testing::Test {

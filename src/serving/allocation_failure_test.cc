@@ -86,7 +86,7 @@ TEST_F(AllocationFailure, F10_EveryInferRequestIsAnsweredRightlyOrRefused) {
   const std::vector<std::string> texts = {"a cat", "a dog"};
   InferRequest request;
   request.model = "minilm";
-  request.timeout_us = 1'000'000;
+  request.caller.deadline_ns = INT64_MAX / 2;
   request.inputs = {{"text", Tensor::from_strings({2, 1}, texts)}};
   const auto right = ask(&Service::infer, request, 0);
   ASSERT_TRUE(right) << right.error().message;

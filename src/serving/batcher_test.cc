@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The batching policy, rule by rule, and a random walk that checks what must always hold.
+// What makes a batch, rule by rule, and a random walk that checks what must always hold. Lanes and
+// turns: batcher_lanes_test.cc.
 #include "serving/batcher.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -92,13 +94,14 @@ TEST(Batcher, CancelsOnlyWhatWaits) {
   EXPECT_THAT(taken.batch, ElementsAre(2));
 }
 
-// Pushes, takes and cancels at random: every item leaves exactly once, batches keep to one group
-// and to the limits, and within a group the order of arrival is kept.
+// Pushes, takes and cancels at random, over levels, lanes and clients: every item leaves exactly
+// once, batches keep to one group and to the limits, no lower level starts one, and what a client
+// has in one lane and group leaves in order.
 TEST(Batcher, LosesDuplicatesAndReordersNothing) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     std::mt19937 random(seed);
     const auto below = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
-    const BatchLimits limits{.max_cost = 20, .max_rows = 6};
+    const BatchLimits limits{.max_cost = 20, .max_rows = 6, .bulk_cost = 15, .top_up_cost = 10};
     Batcher batcher(limits);
     std::map<uint64_t, QueuedItem> waiting;
     std::map<std::string, uint64_t> last_run;
@@ -106,31 +109,38 @@ TEST(Batcher, LosesDuplicatesAndReordersNothing) {
     int64_t now = 0;
 
     const auto check_take = [&] {
-      const auto taken = batcher.take(now);
+      const auto taken = batcher.take(now, [](uint64_t id) { return id % 11 != 0; });
       for (const uint64_t id : taken.expired) {
         ASSERT_TRUE(waiting.contains(id));
         ASSERT_LE(waiting[id].deadline_ns.value(), now);
         waiting.erase(id);
       }
+      for (const uint64_t id : taken.unwanted) {
+        ASSERT_EQ(id % 11, 0U);
+        ASSERT_EQ(waiting.erase(id), 1U);
+      }
       ASSERT_EQ(taken.batch.empty(), waiting.empty());
       size_t cost = 0;
       size_t rows = 0;
-      if (!taken.batch.empty()) {
-        ASSERT_EQ(taken.batch.front(), waiting.begin()->first) << "not the oldest";
-      }
       for (const uint64_t id : taken.batch) {
         ASSERT_TRUE(waiting.contains(id));
         const QueuedItem& run = waiting[id];
         ASSERT_TRUE(!run.deadline_ns || *run.deadline_ns > now);
         ASSERT_EQ(run.group, waiting[taken.batch.front()].group);
-        ASSERT_LT(last_run[run.group], id);
-        last_run[run.group] = id;
+        uint64_t& last = last_run[fmt::format("{} {} {} {}", run.group, run.client, run.level,
+                                              static_cast<int>(run.lane))];
+        ASSERT_LT(last, id);
+        last = id;
         cost += run.cost;
         rows += run.rows;
       }
       if (taken.batch.size() > 1) {
         ASSERT_LE(cost, limits.max_cost);
         ASSERT_LE(rows, limits.max_rows);
+      }
+      if (!taken.batch.empty()) {
+        const uint64_t level = waiting[taken.batch.front()].level;
+        for (const auto& [id, item] : waiting) ASSERT_TRUE(id % 11 == 0 || item.level >= level);
       }
       for (const uint64_t id : taken.batch) waiting.erase(id);
     };
@@ -143,6 +153,9 @@ TEST(Batcher, LosesDuplicatesAndReordersNothing) {
           QueuedItem pushed{.id = next_id++, .cost = 1 + below(30), .rows = 1 + below(4)};
           pushed.group = std::string(1, static_cast<char>('a' + below(3)));
           if (below(3) == 0) pushed.deadline_ns = now + below(40);
+          pushed.lane = below(2) == 0 ? Lane::Bulk : Lane::Interactive;
+          pushed.client = below(3);
+          pushed.level = below(2);
           waiting.emplace(pushed.id, pushed);
           batcher.push(pushed);
           break;
@@ -160,6 +173,7 @@ TEST(Batcher, LosesDuplicatesAndReordersNothing) {
     }
     while (!waiting.empty() && !HasFatalFailure()) check_take();
     ASSERT_EQ(batcher.cost(), 0U);
+    ASSERT_EQ(batcher.cost(Lane::Bulk), 0U);
   }
 }
 

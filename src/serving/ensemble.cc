@@ -117,7 +117,9 @@ class EnsembleRun : public std::enable_shared_from_this<EnsembleRun> {
     request.version = step.version;
     request.id = request_.id;
     request.sequence = request_.sequence;
+    request.priority = request_.priority;
     request.timeout_us = request_.timeout_us;
+    request.caller = request_.caller;
     request.gone = request_.gone;
     if (request_.trace) request.trace = request_.trace->child();
     if (model_.context.memory != nullptr)

@@ -45,8 +45,11 @@ using JobOutput = std::variant<std::vector<float>, std::vector<NamedTensor>>;
 struct Job {
   JobWork work = {};
   std::shared_ptr<RequestScope> scope = {};            // of the request it belongs to
-  std::optional<int64_t> deadline_ns = {};             // for leaving the queue
+  std::optional<int64_t> deadline_ns = {};             // of whoever waits for the answer
   std::shared_ptr<const std::atomic<bool>> gone = {};  // the client left; may be null
+  uint64_t client = 0;                                 // who takes turns with other clients
+  uint64_t priority = 0;                               // as the request says; 0: the default
+  uint64_t timeout_us = 0;  // in the queue, if its policy allows; 0: none
   Completion<JobOutput> done = {};
 };
 

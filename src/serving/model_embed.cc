@@ -41,7 +41,10 @@ void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
   pending->scope = scope;
   pending->done = std::move(done);
 
-  const RequestLife life{.gone = request.gone, .memory = request.memory};
+  const RequestLife life{.gone = request.gone,
+                         .deadline_ns = request.caller.deadline_ns,
+                         .memory = request.memory,
+                         .clock = &parts_.recorder->clock()};
   std::vector<Job> jobs;
   uint64_t bytes = 0;
   size_t truncated = 0;
@@ -61,8 +64,11 @@ void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
                                           .tokens = prepared->sequence.ids.size(),
                                           .original_tokens = prepared->original_tokens,
                                           .truncated = prepared->truncated});
-    jobs.push_back(
-        Job{.work = std::move(prepared->sequence), .scope = scope, .gone = request.gone});
+    jobs.push_back(Job{.work = std::move(prepared->sequence),
+                       .scope = scope,
+                       .deadline_ns = life.deadline_ns,
+                       .gone = request.gone,
+                       .client = request.caller.client});
     bytes += job_memory(jobs.back().work, parts_.engine.hidden);
   }
   if (auto held = life.hold(bytes); !held) {

@@ -11,14 +11,6 @@
 namespace neso {
 namespace {
 
-// The time-out runs from here on: tokenizing counts.
-std::optional<int64_t> deadline(const InferRequest& request, const Clock& clock) {
-  if (request.timeout_us == 0) return std::nullopt;
-  constexpr uint64_t kNever = INT64_MAX / 2;
-  const uint64_t wait_ns = std::min(request.timeout_us, kNever / 1000) * 1000;
-  return clock.now_ns() + static_cast<int64_t>(wait_ns);
-}
-
 // Service has counted the bytes already.
 Result<> read_shared_inputs(InferRequest& request) {
   for (const auto& [index, slice] : request.shared_inputs) {
@@ -101,7 +93,7 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
     return infer(*ensemble, std::move(request), std::move(done));
   const auto scope = std::make_shared<RequestScope>(parts_.recorder, request.trace);
   const RequestLife life{.gone = request.gone,
-                         .deadline_ns = deadline(request, parts_.recorder->clock()),
+                         .deadline_ns = request.caller.deadline_ns,
                          .memory = request.memory,
                          .clock = &parts_.recorder->clock()};
   const EncoderModel* text_model = encoder();
@@ -133,6 +125,9 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
                     .scope = scope,
                     .deadline_ns = life.deadline_ns,
                     .gone = life.gone,
+                    .client = request.caller.client,
+                    .priority = request.priority,
+                    .timeout_us = request.timeout_us,
                     .done = std::move(completions[i])});
   }
   if (parts_.sequences) {

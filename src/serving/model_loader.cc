@@ -22,6 +22,9 @@ namespace {
 constexpr int64_t kOwnMaxBatchSize = 128;
 // A batch beyond this many tokens a core only adds latency (reference: batching and scheduling).
 constexpr size_t kTokensPerCore = 256;
+constexpr size_t kInteractiveTokens = 512;  // one text, as long as most encoders take it
+constexpr size_t kInteractiveTensorBytes = size_t{1} << 20;
+constexpr uint64_t kLongestDelayUs = 3'600'000'000;
 
 ModelTensor tensor(std::string name, DType dtype, Shape dims) {
   ModelTensor made;
@@ -225,6 +228,30 @@ Result<> reserve(Loading& loading, EngineUse use) {
   return reserve_memory(loading.memory, estimate_memory(loading.files, use), *budget);
 }
 
+// Who is small, and how long what runs before a small request may be: docs/adr/0012.
+BatchLimits batch_limits(const Loading& loading, bool encoder, size_t engines) {
+  BatchLimits limits;
+  limits.interactive_cost =
+      encoder ? kInteractiveTokens : kInteractiveTensorBytes / sizeof(int64_t);
+  if (encoder) {
+    const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+    limits.max_cost = kTokensPerCore * std::max<size_t>(1, cores / engines);
+    limits.bulk_cost = limits.max_cost;
+    limits.top_up_cost = limits.max_cost / 4;
+  }
+  if (!loading.engine.graph) return limits;
+  limits.max_rows = static_cast<size_t>(std::max<int64_t>(1, loading.config.max_batch_size));
+  if (!encoder) limits.interactive_rows = std::max<size_t>(1, limits.max_rows / 8);
+  const auto& batching = loading.config.dynamic_batching;
+  if (!batching) return limits;
+  for (const int64_t size : batching->preferred_batch_sizes)
+    limits.preferred_rows.push_back(static_cast<size_t>(std::max<int64_t>(1, size)));
+  std::ranges::sort(limits.preferred_rows);
+  limits.max_delay_ns =
+      static_cast<int64_t>(std::min(batching->max_queue_delay_us, kLongestDelayUs)) * 1000;
+  return limits;
+}
+
 Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const EncoderModel* encoder,
                                                    std::shared_ptr<StatisticsRecorder> recorder) {
   // Completion counts instances as Triton does for a graph; our own engine uses all cores in one.
@@ -241,17 +268,11 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Encod
   }
   // All engines of a model share what could be wrong.
   if (encoder != nullptr) NESO_TRY_VOID(compare_references(loading, *engines.front(), *encoder));
-  SchedulerOptions options;
-  options.pooling = loading.pooling;
-  options.engine_pads = !loading.engine.own;
-  if (encoder != nullptr) {
-    const size_t cores = std::max(1U, std::thread::hardware_concurrency());
-    options.limits.max_cost = kTokensPerCore * std::max<size_t>(1, cores / count);
-  }
-  if (loading.engine.graph) {
-    options.limits.max_rows =
-        static_cast<size_t>(std::max<int64_t>(1, loading.config.max_batch_size));
-  }
+  SchedulerOptions options{.pooling = loading.pooling};
+  options.queue.limits = batch_limits(loading, encoder != nullptr, count);
+  options.queue.engine_pads = !loading.engine.own;
+  if (loading.config.dynamic_batching)
+    options.queue.policies = QueuePolicies(*loading.config.dynamic_batching);
   return Scheduler::start(std::move(engines), options, std::move(recorder));
 }
 

@@ -191,7 +191,7 @@ TEST_F(ModelTest, CountsWhatTheEngineRefusesAsAFailureOfTheBackend) {
 }
 
 TEST_F(ModelTest, PrefixesTheQueuesRefusalWithTheRequest) {
-  make_encoder(false, {.max_queued_cost = 2});
+  make_encoder(false, {.queue = {.max_queued_cost = 2}});
   EXPECT_EQ(infer({ids("input_ids", {1, 3}, {1, 2, 3})}, {"embeddings"}).error().code,
             ErrorCode::TooLarge);
   model_->stop();

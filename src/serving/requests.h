@@ -2,13 +2,16 @@
 // What goes through Service's door: plain data, the same for every dialect.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -30,6 +33,15 @@ struct SequenceStep {
   bool start = false;
   bool end = false;
 };
+// Who asks, and until when he waits for the answer.
+struct Caller {
+  uint64_t client = 0;                      // clients take turns at a model; 0: not known
+  std::optional<int64_t> deadline_ns = {};  // on the server's clock; what cannot meet it is refused
+};
+// The same number for the same connection, never 0.
+inline uint64_t client_of(std::string_view peer) {
+  return std::max<uint64_t>(1, std::hash<std::string_view>{}(peer));
+}
 
 // Tensors in, tensors out: KServe's ModelInfer for any model. A model with a tokenizer also takes
 // an input `text`.
@@ -60,7 +72,9 @@ struct InferRequest {
   std::vector<SharedInput> shared_inputs = {};
   std::vector<SharedOutput> shared_outputs = {};
   SequenceStep sequence = {};
-  uint64_t timeout_us = 0;                        // 0: none; how long it may wait in the queue
+  uint64_t priority = 0;    // 1 is the highest; 0: the model's default
+  uint64_t timeout_us = 0;  // in the queue, if its policy allows; 0: none
+  Caller caller = {};
   std::shared_ptr<const std::atomic<bool>> gone;  // the client left; may be null
   std::shared_ptr<MemoryShare> memory = {};       // Service's: what the request holds; may be null
   std::shared_ptr<Trace> trace = {};              // null: not sampled
@@ -85,6 +99,7 @@ struct EmbedRequest {
   size_t dimensions = 0;                   // 0: all
   std::optional<bool> normalize;           // empty: as the model folder says
   bool truncate = true;                    // false: a text over the limit fails, alone
+  Caller caller = {};
   std::shared_ptr<const std::atomic<bool>> gone;
   std::shared_ptr<MemoryShare> memory = {};  // as InferRequest's
 };

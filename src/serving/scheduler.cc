@@ -17,7 +17,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::shared_ptr<Statistics
       recorder_(std::move(recorder)),
       clock_(recorder_->clock()),
       failures_(recorder_->model(), clock_),
-      batcher_(options.limits) {}
+      queue_(options.queue) {}
 
 Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<Engine>> engines,
                                                     const SchedulerOptions& options,
@@ -55,57 +55,28 @@ void Scheduler::submit(std::vector<Job> jobs) {
 
 // Moves the jobs into the queue, or leaves them all and says why.
 std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
-  size_t cost = 0;
-  for (const Job& job : jobs) cost += job_cost(job.work, options_.engine_pads);
-  if (cost > options_.max_queued_cost) {
-    return too_large(
-        "the request has {} tokens, more than the {} that may wait for one model; send it in parts",
-        cost, options_.max_queued_cost);
-  }
+  if (jobs.empty()) return std::nullopt;
   MutexLock lock(mutex_);
   if (stopping_) {
     return not_ready(
         "Server is stopping, scheduler for model has stopped accepting new inference requests");
   }
-  if (cost > options_.max_queued_cost - batcher_.cost())
-    return overloaded("Exceeds maximum queue size");
-  const uint64_t first = next_id_;
-  try {
-    for (Job& job : jobs) {
-      const uint64_t id = next_id_++;
-      QueuedItem item{.id = id, .rows = limited_rows(job.work, options_.engine_pads)};
-      item.cost = job_cost(job.work, options_.engine_pads);
-      item.group = job_group(job.work, options_.engine_pads);
-      if (item.group.empty()) item.group = std::to_string(id);
-      item.deadline_ns = job.deadline_ns;
-      batcher_.push(std::move(item));
-      jobs_.emplace(id, std::move(job));
-    }
-  } catch (const std::bad_alloc&) {
-    for (uint64_t id = first; id < next_id_; ++id) {
-      batcher_.cancel(id);
-      if (auto queued = jobs_.extract(id)) jobs[id - first] = std::move(queued.mapped());
-    }
-    return out_of_memory();
-  }
-  if (!jobs.empty()) jobs_.at(first).scope->queued();
+  const auto scope = jobs.front().scope;
+  const JobQueue::Engines engines{.cost_per_second = rate_.cost_per_second(engines_.size()),
+                                  .running_cost = running_cost_};
+  if (auto refusal = queue_.push(jobs, engines, clock_.now_ns())) return refusal;
+  scope->queued();
   return std::nullopt;
 }
 
-// Moves nodes, so that it cannot fail.
-Scheduler::Jobs Scheduler::release(const std::vector<uint64_t>& ids) {
-  Jobs released;
-  for (const uint64_t id : ids) released.insert(jobs_.extract(id));
-  return released;
-}
-
 // The next work, waiting for it; nullopt when there will be none any more.
-std::optional<Scheduler::Pulled> Scheduler::pull() {
+std::optional<JobQueue::Pulled> Scheduler::pull() {
   MutexLock lock(mutex_);
   while (true) {
-    const auto taken = batcher_.take(clock_.now_ns());
-    if (!taken.batch.empty() || !taken.expired.empty()) {
-      return Pulled{.batch = release(taken.batch), .expired = release(taken.expired)};
+    auto pulled = queue_.take(clock_.now_ns());
+    if (!pulled.empty()) {
+      running_cost_ += pulled.batch_cost;
+      return pulled;
     }
     if (stopping_) return std::nullopt;
     lock.wait(wake_);
@@ -123,23 +94,26 @@ void Scheduler::work(Engine& engine) {
   }
 }
 
-void Scheduler::serve(Engine& engine, Pulled pulled) {
-  const int64_t now = clock_.now_ns();
-  for (auto& [id, job] : pulled.expired) {
-    job.scope->left_queue(now);
-    job.done(deadline_exceeded("Request timeout expired"));
+void Scheduler::serve(Engine& engine, JobQueue::Pulled pulled) {
+  const int64_t start = clock_.now_ns();
+  for (auto& [id, queued] : pulled.expired) {
+    queued.job.scope->left_queue(start);
+    queued.job.done(deadline_exceeded("Request timeout expired"));
+  }
+  for (auto& [id, queued] : pulled.unwanted) {
+    queued.job.scope->left_queue(start);
+    queued.job.done(cancelled("the client went away before the request ran"));
   }
   std::vector<Job> batch;
   batch.reserve(pulled.batch.size());
-  for (auto& [id, job] : pulled.batch) {
-    job.scope->left_queue(now);
-    if (job.gone && job.gone->load()) {
-      job.done(cancelled("the client went away before the request ran"));
-    } else {
-      batch.push_back(std::move(job));
-    }
+  for (auto& [id, queued] : pulled.batch) {
+    queued.job.scope->left_queue(start);
+    batch.push_back(std::move(queued.job));
   }
   if (!batch.empty()) run(engine, batch);
+  MutexLock lock(mutex_);
+  running_cost_ -= pulled.batch_cost;
+  if (pulled.batch_cost > 0) rate_.ran(pulled.batch_cost, clock_.now_ns() - start);
 }
 
 void Scheduler::run(Engine& engine, std::span<Job> jobs) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Batcher, one mutex, and a thread for each engine. A free engine pulls what waits; none ever
+// A JobQueue, one mutex, and a thread for each engine. A free engine pulls what waits; none ever
 // idles while there is work. Every job is completed exactly once: answered, expired, cancelled,
 // failed alone, or refused.
 #pragma once
@@ -8,9 +8,9 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -19,18 +19,17 @@
 #include "base/thread_annotations.h"
 #include "checkpoint/pooling_spec.h"
 #include "engine/engine.h"
-#include "serving/batcher.h"
+#include "serving/admission.h"
 #include "serving/failure_log.h"
 #include "serving/job.h"
+#include "serving/job_queue.h"
 #include "serving/statistics.h"
 
 namespace neso {
 
 struct SchedulerOptions {
-  BatchLimits limits = {};
-  size_t max_queued_cost = size_t{1} << 24;  // tokens that may wait; more is Overloaded
+  JobQueueOptions queue = {};
   PoolingSpec pooling = {};
-  bool engine_pads = false;  // see job_group
 };
 
 class Scheduler {
@@ -45,8 +44,9 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   // Queues all the jobs of one request (they share a scope), or none: then each of them is
-  // completed here with NotReady (stopping), Overloaded (the queue is full) or TooLarge (it can
-  // never fit). Any thread. Completions run on an engine's thread.
+  // completed here with NotReady (stopping), Overloaded (the queue is full, or the answer would
+  // come after the deadline) or TooLarge (it can never fit). Any thread. Completions run on an
+  // engine's thread.
   void submit(std::vector<Job> jobs) EXCLUDES(mutex_);
 
   // Refuses new work, finishes what waits, then joins the threads. Any thread that is not an
@@ -55,16 +55,11 @@ class Scheduler {
 
  private:
   Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder);
-  using Jobs = std::map<uint64_t, Job>;  // by item id, so by arrival
-  struct Pulled {
-    Jobs batch;
-    Jobs expired;
-  };
   std::optional<Error> enqueue(std::vector<Job>& jobs) EXCLUDES(mutex_);
-  std::optional<Pulled> pull() EXCLUDES(mutex_);
-  Jobs release(const std::vector<uint64_t>& ids) REQUIRES(mutex_);
+  std::optional<JobQueue::Pulled> pull() EXCLUDES(mutex_);
   void work(Engine& engine);
-  void serve(Engine& engine, Pulled pulled);
+  void serve(Engine& engine, JobQueue::Pulled pulled) EXCLUDES(mutex_);
+  size_t cost_of(std::span<const Job> jobs) const;
   void run(Engine& engine, std::span<Job> jobs);
 
   const SchedulerOptions options_;
@@ -76,9 +71,9 @@ class Scheduler {
 
   Mutex mutex_;
   std::condition_variable wake_;
-  Batcher batcher_ GUARDED_BY(mutex_);
-  Jobs jobs_ GUARDED_BY(mutex_);  // that wait
-  uint64_t next_id_ GUARDED_BY(mutex_) = 1;
+  JobQueue queue_ GUARDED_BY(mutex_);
+  ServiceRate rate_ GUARDED_BY(mutex_);
+  size_t running_cost_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   Mutex stop_mutex_;  // held by whoever joins
   std::vector<std::thread> threads_ GUARDED_BY(stop_mutex_);

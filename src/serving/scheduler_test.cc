@@ -137,7 +137,7 @@ TEST_F(SchedulerTest, UsesEveryEngineAtOnce) {
   std::latch both(2);
   script_->entered = &both;
   script_->gate = &both;  // each call waits until the other one is running too
-  start({.limits = {.max_cost = 1}}, 2);
+  start({.queue = {.limits = {.max_cost = 1}}}, 2);
   Answer a = submit({1});
   Answer b = submit({2});
   EXPECT_THAT(vector_of(std::move(a)), ElementsAre(1, 1, 0, 0));
@@ -145,7 +145,7 @@ TEST_F(SchedulerTest, UsesEveryEngineAtOnce) {
 }
 
 TEST_F(SchedulerTest, LimitsTheRowsOfAnEngineThatPads) {
-  start({.limits = {.max_rows = 1}, .engine_pads = true});
+  start({.queue = {.limits = {.max_rows = 1}, .engine_pads = true}});
   Answer first = occupy();
   Answer a = submit({4});
   Answer b = submit({5});
@@ -155,7 +155,7 @@ TEST_F(SchedulerTest, LimitsTheRowsOfAnEngineThatPads) {
 }
 
 TEST_F(SchedulerTest, LimitsNoRowsOfAnEngineThatPacks) {
-  start({.limits = {.max_rows = 1}});
+  start({.queue = {.limits = {.max_rows = 1}}});
   Answer first = occupy();
   Answer a = submit({4});
   Answer b = submit({5});
@@ -231,7 +231,7 @@ TEST_F(SchedulerTest, DoesNotRunForAClientThatLeft) {
 }
 
 TEST_F(SchedulerTest, RefusesARequestThatDoesNotFitIntoTheQueueAsAWhole) {
-  start({.max_queued_cost = 4});
+  start({.queue = {.max_queued_cost = 4}});
   Answer first = occupy();
   Answer fits = submit({1, 2, 3});
   Answer a;
@@ -252,7 +252,7 @@ TEST_F(SchedulerTest, RefusesARequestThatDoesNotFitIntoTheQueueAsAWhole) {
 }
 
 TEST_F(SchedulerTest, RefusesForGoodWhatCanNeverFit) {
-  start({.max_queued_cost = 4});
+  start({.queue = {.max_queued_cost = 4}});
   EXPECT_EQ(error_of(submit({1, 2, 3, 4, 5})).code, ErrorCode::TooLarge);
 }
 
@@ -276,7 +276,7 @@ TEST_F(SchedulerTest, FinishesWhatWaitsWhenStoppedAndRefusesWhatComesLater) {
 }
 
 TEST_F(SchedulerTest, CompletesEveryJobExactlyOnceUnderLoadFromManyThreads) {
-  start({.limits = {.max_cost = 20}}, 2);
+  start({.queue = {.limits = {.max_cost = 20}}}, 2);
   constexpr int kThreads = 4;
   constexpr int kEach = 200;
   std::vector<std::vector<Answer>> answers(kThreads);

@@ -59,11 +59,12 @@ class ServiceMemory : public ::testing::Test {
   Result<EmbedResponse> embed(EmbedRequest request) {
     return ask(&Service::embed, std::move(request));
   }
-  Result<InferResponse> infer(std::string model, NamedTensor input, uint64_t timeout_us = 0) {
+  Result<InferResponse> infer(std::string model, NamedTensor input,
+                              std::optional<int64_t> deadline_ns = {}) {
     InferRequest request;
     request.model = std::move(model);
     request.inputs = {std::move(input)};
-    request.timeout_us = timeout_us;
+    request.caller.deadline_ns = deadline_ns;
     return ask(&Service::infer, std::move(request));
   }
   static NamedTensor texts(std::vector<std::string> texts) {
@@ -141,11 +142,12 @@ TEST_F(ServiceMemory, TextsOfARequestThatNobodyWaitsForAreNotTokenized) {
   EXPECT_EQ(model->front().execution_count, 0U);
 }
 
-TEST_F(ServiceMemory, ATimeoutThatPassesWhileTextsAreTokenizedEndsTheRequest) {
+TEST_F(ServiceMemory, ADeadlineThatPassesWhileTextsAreTokenizedEndsTheRequest) {
   add_minilm();
   open(MemoryBudget::kUnlimited);
   clock_.start(1000);
-  const auto answer = infer("minilm", texts(std::vector<std::string>(100, "a cat")), 10);
+  const auto answer =
+      infer("minilm", texts(std::vector<std::string>(100, "a cat")), clock_.now_ns() + 10'000);
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::DeadlineExceeded);
   EXPECT_EQ(repository_->models()[0]->statistics().fail.count, 0U) << "it was never queued";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/grpc/infer_parameters.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/cut_text.h"
@@ -100,6 +101,13 @@ SequenceStep sequence_step(const ParameterMap& parameters) {
   step.start = flag("sequence_start");
   step.end = flag("sequence_end");
   return step;
+}
+
+uint64_t request_number(const ParameterMap& parameters, const char* name) {
+  const InferParameter* value = find(parameters, name);
+  if (value == nullptr) return 0;
+  if (value->has_uint64_param()) return value->uint64_param();
+  return static_cast<uint64_t>(std::max<int64_t>(0, value->int64_param()));
 }
 
 Result<std::optional<SharedMemoryPlace>> shared_memory_place(const std::string& tensor,

@@ -20,6 +20,8 @@ using ParameterMap = google::protobuf::Map<std::string, inference::InferParamete
 Result<> check_request_parameters(const ParameterMap& parameters);
 // What they say of a sequence, once they are checked.
 SequenceStep sequence_step(const ParameterMap& parameters);
+// The value of one that was checked, 0 without it or when it is negative.
+uint64_t request_number(const ParameterMap& parameters, const char* name);
 
 // Where in a region of shared memory a tensor lies.
 struct SharedMemoryPlace {

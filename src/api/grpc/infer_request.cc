@@ -144,6 +144,8 @@ Result<InferRequest> decode_infer(const Message& message, std::optional<int64_t>
   request.version = version;
   request.id = message->id();
   request.sequence = sequence_step(message->parameters());
+  request.priority = request_number(message->parameters(), "priority");
+  request.timeout_us = request_number(message->parameters(), "timeout");
   NESO_TRY_VOID(read_inputs(message, memory, request));
   NESO_TRY_VOID(read_outputs(*message, memory, request));
   return request;

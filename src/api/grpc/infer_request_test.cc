@@ -146,8 +146,10 @@ std::string parameter(const std::string& name, const std::string& value) {
 
 TEST(GrpcInferRequest, ParametersHaveTheirTypes) {
   EXPECT_TRUE(decode(parameter("sequence_id", "string_param: 's'")));
-  EXPECT_TRUE(decode(parameter("priority", "uint64_param: 1")));
-  EXPECT_TRUE(decode(parameter("timeout", "int64_param: 1")));
+  EXPECT_EQ(decode(parameter("priority", "uint64_param: 3"))->priority, 3U);
+  EXPECT_EQ(decode(parameter("priority", "int64_param: 2"))->priority, 2U);
+  EXPECT_EQ(decode(parameter("timeout", "int64_param: 4"))->timeout_us, 4U);
+  EXPECT_EQ(decode(parameter("timeout", "int64_param: -4"))->timeout_us, 0U);
   EXPECT_TRUE(decode(parameter("triton_enable_empty_final_response", "bool_param: true")));
   EXPECT_TRUE(decode(parameter("own", "double_param: 1")));
   EXPECT_EQ(

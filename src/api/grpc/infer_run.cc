@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "api/grpc/caller.h"
 #include "api/grpc/infer_bytes.h"
 #include "api/grpc/infer_request.h"
 #include "api/grpc/model_version.h"
@@ -23,10 +24,13 @@ std::string_view metadata(const ::grpc::CallbackServerContext& context, const ch
 
 InferRun::InferRun(const InferPort& port, const ::grpc::CallbackServerContext& context,
                    std::shared_ptr<const std::atomic<bool>> gone)
-    : service_(port.service), wire_(port.memory, MemoryUse::Request), gone_(std::move(gone)) {
+    : service_(port.service),
+      wire_(port.memory, MemoryUse::Request),
+      caller_(caller_of(context)),
+      gone_(std::move(gone)) {
   if (!service_.tracer().active()) return;
   begun_ns_ = system_clock().now_ns();
-  caller_ = parse_trace_context(metadata(context, "traceparent"), metadata(context, "tracestate"));
+  parent_ = parse_trace_context(metadata(context, "traceparent"), metadata(context, "tracestate"));
 }
 
 void InferRun::start(::grpc::ByteBuffer& bytes, From from, Completion<InferResponse> done) {
@@ -67,6 +71,7 @@ void InferRun::infer(Completion<InferResponse> done) {
     const auto found = service_.check_model(message_->model_name(), *version);
     return done(found ? request.error() : found.error());
   }
+  request->caller = caller_;
   request->gone = gone_;
   if (begun_ns_ != 0) begin_trace();
   request->trace = trace_;
@@ -75,7 +80,7 @@ void InferRun::infer(Completion<InferResponse> done) {
 }
 
 void InferRun::begin_trace() {
-  trace_ = service_.tracer().sample(message_->model_name(), caller_);
+  trace_ = service_.tracer().sample(message_->model_name(), parent_);
   if (!trace_) return;
   trace_->stamp(TraceEvent::GrpcWaitreadStart, begun_ns_);
   trace_->stamp(TraceEvent::GrpcWaitreadEnd, system_clock().now_ns());

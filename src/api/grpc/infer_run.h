@@ -66,10 +66,11 @@ class InferRun {
 
   Service& service_;
   MemoryShare wire_;
+  const Caller caller_;
   std::shared_ptr<const std::atomic<bool>> gone_;
   std::shared_ptr<const inference::ModelInferRequest> message_;
   int64_t begun_ns_ = 0;                // 0: nothing is traced
-  std::optional<TraceContext> caller_;  // whose trace the call belongs to
+  std::optional<TraceContext> parent_;  // whose trace the call belongs to
   std::shared_ptr<Trace> trace_;        // null: not sampled
 };
 

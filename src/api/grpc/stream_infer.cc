@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/grpc/call_gate.h"
+#include "api/grpc/caller.h"
 #include "api/grpc/compression.h"
 #include "api/grpc/grpc_status.h"
 #include "api/grpc/infer_bytes.h"

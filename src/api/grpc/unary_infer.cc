@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/grpc/call_gate.h"
+#include "api/grpc/caller.h"
 #include "api/grpc/compression.h"
 #include "api/grpc/grpc_status.h"
 #include "api/grpc/infer_bytes.h"
@@ -61,7 +62,8 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
     Finish(std::move(status));  // this may be gone now
   }
 
-  ::grpc::Status failed(const Error& error) const {
+  ::grpc::Status failed(const Error& error) {
+    add_retry_hint(context_, error);
     if (error.code == ErrorCode::Cancelled &&
         context_.deadline() <= std::chrono::system_clock::now()) {
       return {::grpc::StatusCode::DEADLINE_EXCEEDED,

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "api/triton/caller.h"
 #include "api/triton/generate.h"
 #include "api/triton/model_target.h"
 #include "api/triton/request_trace.h"
@@ -26,6 +27,7 @@ struct GenerateWork {
   std::string model;
   std::optional<int64_t> version;
   std::vector<TensorMetadata> inputs;
+  Caller caller;
   HttpRequest request;
   Respond respond;
   Answer answer = Answer::Json;
@@ -64,6 +66,7 @@ void run_generate(Service& service, GenerateWork& work) {
   auto request = decode_generate(work.model, http.body, work.inputs, work.max_input_bytes);
   if (!request) return work.respond(error_response(request.error()));
   request->version = work.version;
+  request->caller = work.caller;
   request->gone = http.gone;
   request->trace = std::move(work.trace);
   const auto respond = std::make_shared<Respond>(std::move(work.respond));
@@ -95,9 +98,10 @@ void add_generate_routes(std::vector<net::Route>& routes, Service& service,
       if (!inputs) return respond(error_response(inputs.error()));
       auto trace = begin_trace(service.tracer(), target->model, request);
       respond = traced(std::move(respond), trace);
+      const Caller caller = caller_of(request);
       // Shared, because a std::function must be copyable.
       const auto work = std::make_shared<GenerateWork>(GenerateWork{
-          std::string(target->model), target->version, std::move(inputs).value(),
+          std::string(target->model), target->version, std::move(inputs).value(), caller,
           std::move(request), std::move(respond), answer, max_input_bytes, std::move(trace)});
       service.post([&service, work] { run_generate(service, *work); });
     };

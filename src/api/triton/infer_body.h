@@ -48,6 +48,8 @@ struct InferBody {
   std::optional<CorrelationId> sequence_id;
   std::optional<bool> sequence_start;
   std::optional<bool> sequence_end;
+  uint64_t priority = 0;
+  uint64_t timeout_us = 0;
   std::optional<std::vector<BodyInput>> inputs;
   std::vector<BodyOutput> outputs;
 };

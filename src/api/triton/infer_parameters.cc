@@ -93,15 +93,17 @@ Result<> set_request_parameter(InferBody& body, std::string_view key, const Json
   if (key == "binary_data_output") {
     return set_flag(body.binary_data_output, key, value);
   } else if (key == "timeout") {
-    // Like priority: only a queue policy of the model's config could give it an effect.
     const auto* timeout = std::get_if<int64_t>(&value);
     if (timeout == nullptr || *timeout < 0) {
       return invalid_argument(
           "parameter 'timeout' must be a whole number of microseconds, 0 or more");
     }
+    body.timeout_us = static_cast<uint64_t>(*timeout);
   } else if (key == "priority") {
-    if (!whole_number(value))
+    const auto priority = whole_number(value);
+    if (!priority)
       return invalid_argument("parameter 'priority' must be a whole number, 0 or more");
+    body.priority = *priority;
   } else if (key == "sequence_start") {
     return set_flag(body.sequence_start, key, value);
   } else if (key == "sequence_end") {

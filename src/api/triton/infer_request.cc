@@ -204,6 +204,8 @@ Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts
   decoded.request.sequence = {.id = std::move(body.sequence_id).value_or(uint64_t{0}),
                               .start = body.sequence_start.value_or(false),
                               .end = body.sequence_end.value_or(false)};
+  decoded.request.priority = body.priority;
+  decoded.request.timeout_us = body.timeout_us;
   NESO_TRY_VOID(decode_inputs(*body.inputs, parts.tail, memory, decoded.request));
   decoded.formats.binary_default = body.binary_data_output.value_or(false);
   NESO_TRY_VOID(decode_outputs(body.outputs, memory, decoded));

@@ -248,5 +248,12 @@ TEST_F(InferRequestSharedMemory, AnOutputInSharedMemoryIsAnsweredWithoutItsData)
             R"("outputs":[{"name":"y","datatype":"FP16","shape":[1,2]}]})");
 }
 
+TEST(InferRequest, PriorityAndTimeoutGoToTheQueue) {
+  const auto decoded = decode(R"({"parameters":{"priority":3,"timeout":4000},"inputs":[]})");
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->request.priority, 3U);
+  EXPECT_EQ(decoded->request.timeout_us, 4000U);
+}
+
 }  // namespace
 }  // namespace neso::triton

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "api/extensions.h"
+#include "api/triton/caller.h"
 #include "api/triton/describe.h"
 #include "api/triton/generate_api.h"
 #include "api/triton/infer_request.h"
@@ -139,6 +140,7 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     HttpRequest request;
     Coding coding;
     Respond respond;
+    Caller caller;
     std::shared_ptr<Trace> trace = {};
     InferWork(std::string name, std::optional<int64_t> number, HttpRequest http,
               Coding content_coding, Respond callback)
@@ -146,7 +148,8 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
           version(number),
           request(std::move(http)),
           coding(content_coding),
-          respond(std::move(callback)) {}
+          respond(std::move(callback)),
+          caller(caller_of(request)) {}
   };
 
   void run_infer(InferWork& work) const {
@@ -163,6 +166,7 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
         decode_infer(work.model, *parts, options_.max_input_bytes, service_.shared_memory());
     if (!decoded) return work.respond(error_response(decoded.error()));
     decoded->request.version = work.version;
+    decoded->request.caller = work.caller;
     decoded->request.gone = http.gone;
     decoded->request.trace = std::move(work.trace);
     const Coding wanted = net::choose_coding(http.header("Accept-Encoding").value_or(""));
