@@ -29,6 +29,11 @@ bool Batcher::Level::empty() const {
   return std::ranges::all_of(lanes, &FairQueue::empty);
 }
 
+Batcher::Batcher(BatchLimits limits) : limits_(std::move(limits)) {
+  limits_.bulk_cost = std::min(limits_.bulk_cost, limits_.max_cost);
+  limits_.top_up_cost = std::min(limits_.top_up_cost, limits_.max_cost);
+}
+
 FairQueue::Entry Batcher::entry(const QueuedItem& item) {
   return {.id = item.id, .client = item.client, .cost = item.cost, .group = item.group};
 }

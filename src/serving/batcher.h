@@ -67,7 +67,7 @@ class Batcher {
   // What bulk work gets of the engine while small requests wait as well.
   static constexpr double kBulkShare = 0.2;
 
-  explicit Batcher(BatchLimits limits) : limits_(std::move(limits)) {}
+  explicit Batcher(BatchLimits limits);
 
   // Without memory it throws and nothing changes.
   void push(QueuedItem item);
@@ -112,7 +112,7 @@ class Batcher {
   void settle(Level& level, const std::vector<uint64_t>& batch, bool both_wait) const;
   void end_at_preferred(std::vector<uint64_t>& batch, int64_t now_ns) const;
 
-  const BatchLimits limits_;
+  BatchLimits limits_;  // constant, bulk_cost and top_up_cost within max_cost
   Waiting waiting_;  // by id, so by arrival
   Levels levels_;    // none empty
   std::set<std::pair<int64_t, uint64_t>> deadlines_;

@@ -83,6 +83,14 @@ TEST(BatcherLanes, AQuietTimeWithBulkAloneIsNotHeldAgainstItForLong) {
   EXPECT_GE(bulk, 2U);
 }
 
+TEST(BatcherLanes, NoBatchIsLargerThanAllowedForWantOfOtherLimits) {
+  Batcher batcher({.max_cost = 10});
+  batcher.push({.id = 1, .cost = 10});
+  batcher.push({.id = 2, .cost = 10, .lane = Lane::Bulk});
+  batcher.push({.id = 3, .cost = 10, .level = 1});
+  for (const uint64_t id : {1, 2, 3}) EXPECT_THAT(batcher.take(0).batch, ElementsAre(id));
+}
+
 TEST(BatcherLanes, ClientsTakeTurns) {
   Batcher batcher(kOneByOne);
   for (uint64_t id = 1; id <= 6; ++id) batcher.push({.id = id, .client = 1});
