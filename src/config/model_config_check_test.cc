@@ -61,6 +61,9 @@ TEST(ModelConfigCheck, RefusesTheModelAsAWhole) {
       {"response_cache { enable: true } model_transaction_policy { decoupled: true }",
        "Response Cache does not currently support model m with 'decoupled' transaction policy. "
        "Please disable the response cache."},
+      {"model_metrics { metric_control { metric_identifier { family: \"f\" } histogram_options { "
+       "buckets: [ 2, 2 ] } } }",
+       "model_metrics of model 'm': each of the buckets of 'f' must be larger than the one before"},
       {"metric_tags { key: \"my \\\"team\\\"\" value: \"x\" }",
        "metric_tags of model 'm' has the key 'my \"team\"', which cannot be the name of a "
        "Prometheus "
@@ -88,9 +91,6 @@ TEST(ModelConfigCheck, RefusesBatchingRules) {
        "dynamic batching preferred size must be <= max batch size for m"},
       {"dynamic_batching { preferred_batch_size: 1 }",
        "dynamic batching preferred size must be <= max batch size for m"},
-      {"model_metrics { metric_control { metric_identifier { family: \"f\" } histogram_options { "
-       "buckets: [ 2, 2 ] } } }",
-       "each of the buckets of 'f' must be larger than the one before"},
       {"dynamic_batching { priority_levels: 3 }",
        "default priority level must be in range [1, 3] for m"},
       {"dynamic_batching { priority_levels: 3 default_priority_level: 4 }",

@@ -173,7 +173,7 @@ TEST(ServerOptions, RefusesBadValuesWithTritonsSentences) {
       {"--trace-config=count=-2", "out of bound. Got -2"},
       {"--trace-config=opentelemetry,resource=a", "Got a"},
       {"--metrics-config=a", "--metrics-config option format is <setting>=<value>. Got a"},
-      {"--metrics-config=summary_latencies=maybe", "Invalid option value. Got maybe"},
+      {"--metrics-config=summary_latencies=maybe", "invalid value for bool option: maybe"},
       {"--metrics-config=summary_quantiles=0.5:0.1,0.9", "both from 0 to 1. Got 0.9"},
       {"--metrics-config=summary_quantiles=1.5:0.1", "both from 0 to 1. Got 1.5:0.1"},
       {"--metrics-interval-ms=x", "Invalid option value. Got x"},

@@ -119,7 +119,7 @@ void Scheduler::serve(Engine& engine, JobQueue::Pulled pulled) {
 void Scheduler::run(Engine& engine, std::span<Job> jobs) {
   Executed executed = execute(engine, options_.pooling, jobs, clock_);
   executed.execution.id = ++executions_;
-  if (options_.engine_pads) executed.execution.padded_tokens = 0;  // nothing was saved
+  if (options_.queue.engine_pads) executed.execution.padded_tokens = 0;  // nothing was saved
   recorder_->count_execution(executed.execution);
   if (!executed.results) {
     if (jobs.size() > 1 && !executed.engine_threw) {
