@@ -55,6 +55,25 @@ EnsembleStep to_step(const inference::ModelEnsembling::Step& proto) {
   return step;
 }
 
+WarmupSample to_warmup_sample(const inference::ModelWarmup& proto) {
+  using Input = inference::ModelWarmup::Input;
+  WarmupSample sample{
+      .name = proto.name(), .batch_size = proto.batch_size(), .count = std::max(proto.count(), 1U)};
+  for (const auto& [name, input] : proto.inputs()) {
+    WarmupInput& made = sample.inputs[name];
+    made.dtype =
+        dtype_from_config(inference::DataType_Name(input.data_type())).value_or(DType::Fp32);
+    made.dims.assign(input.dims().begin(), input.dims().end());
+    made.file = input.input_data_file();
+    if (input.input_data_type_case() == Input::kZeroData) made.source = WarmupInput::Source::Zeros;
+    if (input.input_data_type_case() == Input::kRandomData)
+      made.source = WarmupInput::Source::Random;
+    if (input.input_data_type_case() == Input::kInputDataFile)
+      made.source = WarmupInput::Source::File;
+  }
+  return sample;
+}
+
 VersionPolicy to_version_policy(const inference::ModelConfig& proto) {
   if (!proto.has_version_policy()) return {};
   const inference::ModelVersionPolicy& policy = proto.version_policy();
@@ -120,6 +139,8 @@ ModelConfig to_model_config(inference::ModelConfig proto) {
   if (proto.has_sequence_batching()) config.sequence_batching = to_sequence_batching(proto);
   for (const auto& step : proto.ensemble_scheduling().step())
     config.ensemble_steps.push_back(to_step(step));
+  for (const auto& sample : proto.model_warmup())
+    config.warmup_samples.push_back(to_warmup_sample(sample));
   config.version_policy = to_version_policy(proto);
   config.graph_optimization_level = proto.optimization().graph().level();
   for (const auto& [key, value] : proto.parameters())

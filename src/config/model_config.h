@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "config/sequence_config.h"
+#include "config/warmup_config.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
@@ -85,6 +86,7 @@ struct ModelConfig {
   std::optional<SequenceBatching> sequence_batching;
   bool response_cache = false;
   std::vector<EnsembleStep> ensemble_steps;  // empty: no ensemble
+  std::vector<WarmupSample> warmup_samples;
   VersionPolicy version_policy;
   int graph_optimization_level = 0;  // of ONNX Runtime: -1 basic, 0 all, 1 extended, 2 none
   std::map<std::string, std::string> parameters;  // key -> string_value

@@ -171,6 +171,13 @@ Result<> check_response_cache(const inference::ModelConfig& config) {
 
 Result<> check_ensemble(const inference::ModelConfig& config) {
   if (!config.has_ensemble_scheduling()) return {};
+  if (config.has_optimization()) {
+    return invalid_argument("optimization should not be specified for ensemble '{}'",
+                            config.name());
+  }
+  if (config.model_warmup_size() > 0) {
+    return invalid_argument("model_warmup can not be specified for ensemble '{}'", config.name());
+  }
   const auto& steps = config.ensemble_scheduling().step();
   if (steps.empty()) {
     return invalid_argument("must specify 'step' for ensemble '{}'", config.name());

@@ -39,6 +39,7 @@ constexpr std::string_view kHonoured[] = {
     "max_batch_size",
     "metric_tags",
     "model_metrics",
+    "model_warmup",
     "name",
     "optimization.graph.level",
     "output.data_type",

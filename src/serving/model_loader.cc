@@ -14,6 +14,7 @@
 #include "serving/model_memory.h"
 #include "serving/native_engine.h"
 #include "serving/self_check.h"
+#include "serving/warmup.h"
 
 namespace neso {
 namespace {
@@ -55,6 +56,7 @@ struct Loading {
   size_t width = 0;
   bool instances_declared = false;
   std::optional<ReferenceAgreement> references;
+  std::optional<SequenceTensors> sequence_tensors;
 };
 
 // A graph that looks like an encoder is served as one unless its config uses it as a plain graph,
@@ -252,8 +254,27 @@ BatchLimits batch_limits(const Loading& loading, bool encoder, size_t engines) {
   return limits;
 }
 
-Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const EncoderModel* encoder,
-                                                   std::shared_ptr<StatisticsRecorder> recorder) {
+Result<> warm_up(const Loading& loading, const ModelParts& parts,
+                 std::span<const std::unique_ptr<Engine>> engines) {
+  const auto* encoder = std::get_if<EncoderModel>(&parts.kind);
+  const WarmupRun run{
+      .config = loading.config,
+      .plan =
+          [&parts, encoder](InferRequest& request) {
+            if (encoder == nullptr) return plan_tensors(std::get<TensorModel>(parts.kind), request);
+            return plan_encoder(*encoder, request, {.clock = &parts.recorder->clock()});
+          },
+      .pooling = loading.pooling,
+      .sequence_tensors = loading.sequence_tensors ? &*loading.sequence_tensors : nullptr,
+      .engine_pads = !loading.engine.own,
+      .recorder = parts.recorder};
+  NESO_TRY(const auto warmups, read_warmups(loading.config, encoder, loading.source.model_folder));
+  for (const auto& engine : engines) NESO_TRY_VOID(run_warmups(warmups, run, *engine));
+  return {};
+}
+
+Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const ModelParts& parts) {
+  const auto* encoder = std::get_if<EncoderModel>(&parts.kind);
   // Completion counts instances as Triton does for a graph; our own engine uses all cores in one.
   const size_t count = loading.engine.own && !loading.instances_declared
                            ? 1
@@ -268,12 +289,13 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Encod
   }
   // All engines of a model share what could be wrong.
   if (encoder != nullptr) NESO_TRY_VOID(compare_references(loading, *engines.front(), *encoder));
+  NESO_TRY_VOID(warm_up(loading, parts, engines));
   SchedulerOptions options{.pooling = loading.pooling};
   options.queue.limits = batch_limits(loading, encoder != nullptr, count);
   options.queue.engine_pads = !loading.engine.own;
   if (loading.config.dynamic_batching)
     options.queue.policies = QueuePolicies(*loading.config.dynamic_batching);
-  return Scheduler::start(std::move(engines), options, std::move(recorder));
+  return Scheduler::start(std::move(engines), options, parts.recorder);
 }
 
 std::string summary(const Loading& loading, bool encoder) {
@@ -320,7 +342,6 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
 
   const bool encoder = is_encoder(loading);
   ModelParts parts{.name = source.name, .version = source.version};
-  std::optional<SequenceTensors> sequence_tensors;
   if (encoder) {
     NESO_TRY(EncoderModel model, make_encoder_model(loading));
     NESO_TRY_VOID(choose_encoder(loading, choice.native, model));
@@ -332,7 +353,7 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
         source.name);
   } else {
     if (loading.config.sequence_batching) {
-      NESO_TRY(sequence_tensors,
+      NESO_TRY(loading.sequence_tensors,
                SequenceTensors::make(loading.config, loading.engine.info, source.model_folder));
     }
     NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
@@ -341,12 +362,11 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
   NESO_TRY(parts.labels, read_labels(loading.config, source.model_folder));
   parts.recorder = std::make_shared<StatisticsRecorder>(
       source.name, source.version, metric_options(loading.config), metrics, clock);
-  NESO_TRY(parts.scheduler,
-           start_scheduler(loading, std::get_if<EncoderModel>(&parts.kind), parts.recorder));
-  if (sequence_tensors) {
+  NESO_TRY(parts.scheduler, start_scheduler(loading, parts));
+  if (loading.sequence_tensors) {
     const size_t engines = instance_count(loading.config, false);
     NESO_TRY(parts.sequences,
-             SequenceScheduler::start(*std::move(sequence_tensors),
+             SequenceScheduler::start(*std::move(loading.sequence_tensors),
                                       sequence_limits(*loading.config.sequence_batching, engines),
                                       std::move(parts.scheduler), parts.recorder));
   }
