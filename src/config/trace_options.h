@@ -22,7 +22,7 @@ struct TraceSettings {
   TraceLevel level;
   uint32_t rate = 1000;        // every n-th request; 0: those whose client traces, too
   int32_t count = -1;          // traces still to come; -1: any number
-  uint32_t log_frequency = 0;  // traces of a numbered file; 0: one file for all
+  uint32_t log_frequency = 0;  // traces in a numbered file; 0: one file for all
   friend bool operator==(const TraceSettings&, const TraceSettings&) = default;
 };
 

@@ -113,14 +113,17 @@ void TraceFiles::work() {
 void TraceFiles::handle(const FinishedTrace& trace) {
   const TraceSeries& series = *trace.series;
   Pending& pending = pending_[trace.series];
-  if (!pending.text.empty()) pending.text += ',';
-  pending.text += trace_json(trace);
-  pending.parts += trace.parts.size();
   ++pending.collected;
+  // One that was refused before the queue leaves no trace, as in Triton.
+  if (trace.parts.front().at(TraceEvent::QueueStart)) {
+    if (!pending.text.empty()) pending.text += ',';
+    pending.text += trace_json(trace);
+    ++pending.traces;
+  }
   const uint32_t frequency = series.settings.log_frequency;
   const bool limited = series.settings.count > 0;
   const bool all = limited && series.remaining == 0 && pending.collected == series.created;
-  if (all || (frequency != 0 && pending.parts >= frequency)) {
+  if (all || (frequency != 0 && pending.traces >= frequency)) {
     flush(pending, true);
   } else if (frequency == 0 && !limited) {
     flush(pending, false);
@@ -135,7 +138,7 @@ void TraceFiles::flush(Pending& pending, bool numbered) {
     append(pending.text);
   }
   pending.text.clear();
-  pending.parts = 0;
+  pending.traces = 0;
 }
 
 // The closing bracket is written over by what comes next.

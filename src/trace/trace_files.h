@@ -41,8 +41,8 @@ class TraceFiles final : public TraceSink {
   // What a series has not written yet.
   struct Pending {
     std::string text;
-    size_t parts = 0;
-    uint64_t collected = 0;  // traces since the series began
+    size_t traces = 0;       // in it
+    uint64_t collected = 0;  // since the series began, with those that left no text
   };
 
   TraceFiles(std::string path, std::shared_ptr<Metric> dropped);

@@ -29,6 +29,7 @@ class TraceFilesTest : public ::testing::Test {
       const auto trace = tracer_->sample("m");
       ASSERT_TRUE(trace);
       trace->reached("m", 1, "", 1);
+      trace->stamp(TraceEvent::QueueStart, 1);
       for (int part = 1; part < parts; ++part) trace->child()->reached("step", 1, "", 2);
     }
   }
@@ -75,12 +76,20 @@ TEST_F(TraceFilesTest, WithAFrequencyFilesAreNumberedAndTheLastHasTheRemainder) 
   EXPECT_EQ(models(), -1);
 }
 
-TEST_F(TraceFilesTest, PartsOfEnsemblesCountForTheFrequency) {
-  start(4);
+TEST_F(TraceFilesTest, AnEnsembleIsOneTraceAndStaysTogether) {
+  start(2);
   traces(3, 3);
   tracer_ = nullptr;
   EXPECT_EQ(models(".0"), 6);
   EXPECT_EQ(models(".1"), 3);
+}
+
+TEST_F(TraceFilesTest, ARequestThatWasRefusedLeavesNoTraceButCounts) {
+  start(0, 2);
+  tracer_->sample("m")->reached("m", 1, "", 1);
+  traces(1);
+  tracer_ = nullptr;
+  EXPECT_EQ(models(".0"), 1);
 }
 
 TEST_F(TraceFilesTest, ALimitedCountIsWrittenOnceItIsThere) {
