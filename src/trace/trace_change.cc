@@ -101,14 +101,14 @@ TraceRows trace_rows(const TraceSettings& settings, const TraceOptions& options)
   }
   const OpenTelemetryOptions& telemetry = options.open_telemetry;
   add("trace_mode", "opentelemetry");
-  add("bsp_max_export_batch_size", std::to_string(telemetry.max_export_batch_size));
-  add("bsp_max_queue_size", std::to_string(telemetry.max_queue_size));
-  add("bsp_schedule_delay", std::to_string(telemetry.schedule_delay_ms));
+  add("url", telemetry.url);
   std::string resource;
   for (const auto& [key, value] : telemetry.resource)
     resource += fmt::format("{}{}={}", resource.empty() ? "" : ",", key, value);
   add("resource", std::move(resource));
-  add("url", telemetry.url);
+  add("bsp_max_export_batch_size", std::to_string(telemetry.max_export_batch_size));
+  add("bsp_schedule_delay", std::to_string(telemetry.schedule_delay_ms));
+  add("bsp_max_queue_size", std::to_string(telemetry.max_queue_size));
   return rows;
 }
 

@@ -75,7 +75,7 @@ Result<> Tracer::change(std::string_view model, const TraceChange& change) {
     NESO_TRY_VOID(change_model(model, change));
   } else {
     Setting setting = changed(global_, options_.settings, change);
-    NESO_TRY_VOID(check(setting));
+    NESO_TRY_VOID(check(setting, change));
     replace(global_, std::move(setting));
     // Models that share some of its values follow.
     for (Setting& own : models_ | std::views::values) {
@@ -96,7 +96,7 @@ Result<> Tracer::change_model(std::string_view model, const TraceChange& change)
     models_.erase(known);
     return {};
   }
-  NESO_TRY_VOID(check(setting));
+  NESO_TRY_VOID(check(setting, change));
   replace(known == models_.end() ? models_[std::string(model)] : known->second, std::move(setting));
   return {};
 }
@@ -125,16 +125,17 @@ bool Tracer::valid(const TraceSettings& settings) const {
   return options_.mode == TraceMode::OpenTelemetry || settings.rate != 0;
 }
 
-// What traces nothing may say anything else.
-Result<> Tracer::check(const Setting& setting) const {
+// What is off may say anything else. A rate of 0 is for the command line alone.
+Result<> Tracer::check(const Setting& setting, const TraceChange& change) const {
   const TraceSettings& settings = setting.series->settings;
   if (settings.level.off()) return {};
   const auto refuse = [](std::string_view why) {
     return invalid_argument("Attempting to set invalid trace setting :{}", why);
   };
-  if (options_.mode == TraceMode::OpenTelemetry) return {};
-  if (settings.rate == 0) return refuse("sample rate must be non-zero");
-  if (options_.file.empty()) return refuse("trace file name is not given");
+  const bool in_files = options_.mode == TraceMode::Triton;
+  if (settings.rate == 0 && (in_files || change.rate))
+    return refuse("sample rate must be non-zero");
+  if (in_files && options_.file.empty()) return refuse("trace file name is not given");
   return {};
 }
 

@@ -51,7 +51,7 @@ class Tracer {
   static Setting changed(const Setting& before, const TraceSettings& fallback,
                          const TraceChange& change);
   bool valid(const TraceSettings& settings) const;
-  Result<> check(const Setting& setting) const;
+  Result<> check(const Setting& setting, const TraceChange& change) const;
   void replace(Setting& place, Setting with) REQUIRES(mutex_);
   Result<> change_model(std::string_view model, const TraceChange& change) REQUIRES(mutex_);
   const Setting& setting_of(std::string_view model) const REQUIRES(mutex_);

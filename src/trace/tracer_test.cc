@@ -112,6 +112,10 @@ TEST(Tracer, AClientsOwnTraceIsTakenOverWithOpenTelemetryAlone) {
   EXPECT_EQ(sink->traces.at(0).caller->trace_id, "a");
   caller.sampled = false;
   EXPECT_FALSE(tracer.sample("m", caller));
+  EXPECT_FALSE(tracer.change("", rate(0)));
+  TraceChange other;
+  other.count = 5;
+  EXPECT_TRUE(tracer.change("", other));
 }
 
 TEST(Tracer, RowsAreThoseOfTheMode) {
@@ -125,8 +129,8 @@ TEST(Tracer, RowsAreThoseOfTheMode) {
                                           "log_frequency", "trace_file", "trace_mode"));
   options.mode = TraceMode::OpenTelemetry;
   EXPECT_THAT(names(options), ElementsAre("trace_level", "trace_rate", "trace_count", "trace_mode",
-                                          "bsp_max_export_batch_size", "bsp_max_queue_size",
-                                          "bsp_schedule_delay", "resource", "url"));
+                                          "url", "resource", "bsp_max_export_batch_size",
+                                          "bsp_schedule_delay", "bsp_max_queue_size"));
 }
 
 TEST(TraceChange, NumbersAreReadAsTritonDoes) {

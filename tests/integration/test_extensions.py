@@ -152,6 +152,18 @@ class SharedMemory(unittest.TestCase):
             self.assertEqual(closed.get("/v2/systemsharedmemory/status").json(), [])
 
 
+class Restrictions(unittest.TestCase):
+    def test_restricted_apis_need_their_header(self):
+        restriction = "--http-restricted-api=model-repository,trace:admin-key=secret"
+        with TemporaryRepository() as empty, Server(empty.path, restriction, "--exit-on-error=false") as closed:
+            refused = closed.request("POST", "/v2/repository/index")
+            self.assertEqual(refused.status, 403)
+            self.assertEqual(refused.json(), {"error": "This API is restricted, expecting header 'admin-key'"})
+            self.assertEqual(closed.request("GET", "/v2/trace/setting", headers={"admin-key": "wrong"}).status, 403)
+            self.assertEqual(closed.request("GET", "/v2/trace/setting", headers={"Admin-Key": "secret"}).status, 200)
+            self.assertEqual(closed.get("/v2").status, 200)
+
+
 class Generate(unittest.TestCase):
     def generate(self, model, members, route="generate", headers=None):
         return server.request("POST", f"/v2/models/{model}/{route}", members, headers)
