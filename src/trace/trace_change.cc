@@ -62,12 +62,12 @@ Result<> read_trace_rate(const std::string& word, TraceChange& change) {
   return {};
 }
 
-Result<> read_trace_count(const std::string& word, TraceChange& change) {
+Result<> read_trace_count(const std::string& word, TraceChange& change, std::string_view got) {
   NESO_TRY(const int32_t count,
            read_number("trace_count", word, kLeastCount, std::numeric_limits<int32_t>::max()));
   if (count < kLeastCount) {
-    return invalid_argument("Unable to parse 'trace_count'. Expecting value >= {}, got:{}",
-                            kLeastCount, cut_text(word, 256));
+    return invalid_argument("Unable to parse 'trace_count'. Expecting value >= {}, {}{}",
+                            kLeastCount, got, cut_text(word, 256));
   }
   change.count = count;
   return {};

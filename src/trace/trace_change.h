@@ -31,7 +31,8 @@ struct TraceChange {
 using TraceWords = std::vector<std::string>;
 Result<> read_trace_level(const TraceWords& words, TraceChange& change);
 Result<> read_trace_rate(const std::string& word, TraceChange& change);
-Result<> read_trace_count(const std::string& word, TraceChange& change);
+// `got` ends the sentence about one that is too small: Triton's protocols write it differently.
+Result<> read_trace_count(const std::string& word, TraceChange& change, std::string_view got);
 Result<> read_log_frequency(const std::string& word, TraceChange& change);
 Error trace_file_is_fixed();
 

@@ -144,9 +144,9 @@ TEST(TraceChange, NumbersAreReadAsTritonDoes) {
   EXPECT_EQ(read_log_frequency("99999999999", change).error().message,
             "Unable to parse 'log_frequency', value is out of range [ 0, 4294967295 ], got: "
             "99999999999");
-  EXPECT_EQ(read_trace_count("-2", change).error().message,
+  EXPECT_EQ(read_trace_count("-2", change, "got:").error().message,
             "Unable to parse 'trace_count'. Expecting value >= -1, got:-2");
-  EXPECT_EQ(read_trace_count("3000000000", change).error().message,
+  EXPECT_EQ(read_trace_count("3000000000", change, "got:").error().message,
             "Unable to parse 'trace_count', value is out of range [ -1, 2147483647 ], got: "
             "3000000000");
 }

@@ -30,6 +30,10 @@ Result<> read_setting(const TraceSettingRequest& request, const char* name,
   return read(setting->value(0), change);
 }
 
+Result<> read_count(const std::string& word, TraceChange& change) {
+  return read_trace_count(word, change, "got: ");
+}
+
 }  // namespace
 
 Result<TraceChange> read_change(const TraceSettingRequest& request) {
@@ -41,8 +45,7 @@ Result<TraceChange> read_change(const TraceSettingRequest& request) {
         read_trace_level(TraceWords(level->value().begin(), level->value().end()), change));
   }
   NESO_TRY_VOID(read_setting(request, "trace_rate", read_trace_rate, &TraceChange::rate, change));
-  NESO_TRY_VOID(
-      read_setting(request, "trace_count", read_trace_count, &TraceChange::count, change));
+  NESO_TRY_VOID(read_setting(request, "trace_count", read_count, &TraceChange::count, change));
   NESO_TRY_VOID(read_setting(request, "log_frequency", read_log_frequency,
                              &TraceChange::log_frequency, change));
   return change;

@@ -58,6 +58,10 @@ Result<> read_member(const JsonValue& request, std::string_view name,
   return read(std::string(*word), change);
 }
 
+Result<> read_count(const std::string& word, TraceChange& change) {
+  return read_trace_count(word, change, "got:");
+}
+
 // In Triton's order.
 Result<TraceChange> read_change(std::string_view body) {
   const auto request = parse_json(body);
@@ -72,8 +76,7 @@ Result<TraceChange> read_change(std::string_view body) {
     }
   }
   NESO_TRY_VOID(read_member(*request, "trace_rate", read_trace_rate, &TraceChange::rate, change));
-  NESO_TRY_VOID(
-      read_member(*request, "trace_count", read_trace_count, &TraceChange::count, change));
+  NESO_TRY_VOID(read_member(*request, "trace_count", read_count, &TraceChange::count, change));
   NESO_TRY_VOID(read_member(*request, "log_frequency", read_log_frequency,
                             &TraceChange::log_frequency, change));
   return change;
