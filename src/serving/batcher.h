@@ -113,8 +113,8 @@ class Batcher {
   void end_at_preferred(std::vector<uint64_t>& batch, int64_t now_ns) const;
 
   BatchLimits limits_;  // constant, bulk_cost and top_up_cost within max_cost
-  Waiting waiting_;  // by id, so by arrival
-  Levels levels_;    // none empty
+  Waiting waiting_;     // by id, so by arrival
+  Levels levels_;       // none empty
   std::set<std::pair<int64_t, uint64_t>> deadlines_;
   std::set<std::pair<int64_t, uint64_t>> delays_;
   std::array<size_t, 3> lane_costs_ = {};
