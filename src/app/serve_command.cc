@@ -29,6 +29,8 @@
 #include "serving/model.h"
 #include "serving/repository.h"
 #include "serving/repository_poller.h"
+#include "serving/response_cache.h"
+#include "serving/result_cache.h"
 #include "serving/service.h"
 #include "simd/cpu.h"
 #include "trace/tracer.h"
@@ -115,7 +117,12 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
     machine = publish_machine_metrics(metrics, system_clock(),
                                       static_cast<int64_t>(options.metrics_interval_ms * 1e6));
   }
-  NESO_TRY(const RepositoryOptions how, repository_options(options, memory));
+  NESO_TRY(RepositoryOptions how, repository_options(options, memory));
+  if (options.result_cache_bytes != 0)
+    how.results = std::make_shared<ResultCache>(options.result_cache_bytes, &memory);
+  if (options.response_cache_bytes != 0) {
+    how.responses = std::make_shared<ResponseCache>(options.response_cache_bytes, &memory, metrics);
+  }
   auto repository = Repository::open(how, metrics, system_clock());
   if (!repository)
     return Error{repository.error().code, "creating server: " + triton_error(repository.error())};

@@ -55,7 +55,7 @@ std::string option_table_text(const ServerOptions& options) {
   rows.push_back({"model_config_name", options.model_config_name});
   rows.push_back({"strict_readiness", options.strict_readiness ? "1" : "0"});
   rows.push_back({"exit_timeout", std::to_string(options.exit_timeout_secs)});
-  rows.push_back({"cache_enabled", "0"});
+  rows.push_back({"cache_enabled", options.response_cache_bytes != 0 ? "1" : "0"});
   return text_table({"Option", "Value"}, rows);
 }
 

@@ -49,6 +49,7 @@ constexpr std::string_view kHonoured[] = {
     "output.reshape",
     "parameters",
     "platform",
+    "response_cache",
     "sequence_batching.control_input",
     "sequence_batching.direct",
     "sequence_batching.iterative_sequence",  // refused
@@ -77,7 +78,6 @@ constexpr std::string_view kOpened[] = {
     "optimization.input_pinned_memory",
     "optimization.output_pinned_memory",
     "output",
-    "response_cache",
     "sequence_batching",
     "sequence_batching.oldest",
     "sequence_batching.state",

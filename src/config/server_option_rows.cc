@@ -12,6 +12,7 @@ namespace neso {
 namespace {
 
 constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxCacheBytes = int64_t{1} << 50;
 constexpr int64_t kMaxMemoryMb = int64_t{1} << 40;
 
 OptionSection server_section(ServerOptions& o) {
@@ -205,7 +206,10 @@ OptionSection neso_section(ServerOptions& o) {
        {"memory-budget-mb", integer_value(o.memory_budget_mb, 0, kMaxMemoryMb),
         "Memory in MiB that models and the requests in flight may hold together: a model that "
         "does not fit is not loaded, a request that does not fit is answered with 503. 0 is 80 "
-        "% of the smallest of the machine's memory, the container's limit and ulimit -v."}}};
+        "% of the smallest of the machine's memory, the container's limit and ulimit -v."},
+       {"result-cache", integer_value(o.result_cache_bytes, 0, kMaxCacheBytes),
+        "Bytes of the memory budget in which vectors of texts are kept: the same ids for the same "
+        "model in the same precision are then not computed again. 0 keeps none."}}};
 }
 
 }  // namespace

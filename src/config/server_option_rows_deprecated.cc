@@ -34,17 +34,19 @@ OptionValue strict_model_config_value(ServerDraft& draft) {
 }
 
 OptionValue response_cache_byte_size_value(ServerDraft& draft) {
-  return ignored_value("integer", "", [&draft](std::string_view text) -> Result<> {
-    NESO_TRY(const int64_t bytes, read_integer(text, 0, std::numeric_limits<int64_t>::max()));
-    draft.response_cache_byte_size_given = true;
-    draft.options.warnings.push_back(
-        fmt::format("Warning: '--response-cache-byte-size' has been deprecated! This will default "
-                    "to the 'local' cache implementation with the provided byte size for its "
-                    "config. Please use '--cache-config' instead. The equivalent --cache-config "
-                    "CLI args would be: '--cache-config=local,size={}'",
-                    bytes));
-    return {};
-  });
+  return {"integer", "", [&draft](std::string_view text) -> Result<> {
+            NESO_TRY(const int64_t bytes,
+                     read_integer(text, 0, std::numeric_limits<int64_t>::max()));
+            draft.response_cache_byte_size_given = true;
+            draft.options.response_cache_bytes = static_cast<uint64_t>(bytes);
+            draft.options.warnings.push_back(fmt::format(
+                "Warning: '--response-cache-byte-size' has been deprecated! This will default "
+                "to the 'local' cache implementation with the provided byte size for its "
+                "config. Please use '--cache-config' instead. The equivalent --cache-config "
+                "CLI args would be: '--cache-config=local,size={}'",
+                bytes));
+            return {};
+          }};
 }
 
 }  // namespace
@@ -57,7 +59,7 @@ OptionSection deprecated_section(ServerDraft& draft) {
       {{"strict-model-config", strict_model_config_value(draft),
         "DEPRECATED: true is --disable-auto-complete-config, false changes nothing."},
        {"response-cache-byte-size", response_cache_byte_size_value(draft),
-        "DEPRECATED: use --cache-config.", kNoCache},
+        "DEPRECATED: use --cache-config."},
        deprecated_trace(warnings, "trace-file", text_value(trace.file), "triton,file=<filepath>"),
        deprecated_trace(warnings, "trace-level", trace_level_value(trace.settings.level),
                         "level=<OFF|TIMESTAMPS|TENSORS>"),

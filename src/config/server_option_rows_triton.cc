@@ -47,19 +47,24 @@ OptionValue backend_config_value(ServerOptions& o) {
           }};
 }
 
-OptionValue cache_config_value(bool& given) {
-  return ignored_value("<string>,<string>=<string>", "",
-                       [&given](std::string_view text) -> Result<> {
-                         const auto parts = split_named_setting(text);
-                         if (!parts || parts->name.empty()) {
-                           return invalid_argument(
-                               "No cache specified. --cache-config option format is <cache "
-                               "name>,<setting>=<value>. Got {}",
-                               text);
-                         }
-                         given = true;
-                         return {};
-                       });
+OptionValue cache_config_value(ServerDraft& draft) {
+  return {"<string>,<string>=<string>", "", [&draft](std::string_view text) -> Result<> {
+            const auto parts = split_named_setting(text);
+            if (!parts || parts->name.empty()) {
+              return invalid_argument(
+                  "No cache specified. --cache-config option format is <cache "
+                  "name>,<setting>=<value>. Got {}",
+                  text);
+            }
+            if (parts->name != "local" || parts->setting != "size") {
+              return invalid_argument(
+                  "the only response cache is in memory: write local,size=BYTES. Got {}", text);
+            }
+            NESO_TRY(draft.options.response_cache_bytes,
+                     read_integer(parts->value, 0, std::numeric_limits<int64_t>::max()));
+            draft.cache_config_given = true;
+            return {};
+          }};
 }
 
 OptionValue rate_limit_resource_value() {
@@ -122,13 +127,12 @@ OptionSection repository_agent_section() {
 }
 
 OptionSection response_cache_section(ServerDraft& draft) {
-  return {
-      "Response Cache",
-      {{"cache-config", cache_config_value(draft.cache_config_given),
-        "A setting of the response cache, such as local,size=1048576. May be given several times.",
-        kNoCache},
-       {"cache-directory", ignored_text("/opt/tritonserver/caches"), "Folder of Triton's caches.",
-        kNoCache}}};
+  return {"Response Cache",
+          {{"cache-config", cache_config_value(draft),
+            "The response cache, for models whose config has response_cache { enable: true }: "
+            "local,size=BYTES. Its bytes are part of the memory budget."},
+           {"cache-directory", ignored_text("/opt/tritonserver/caches"),
+            "Folder of Triton's caches.", "the response cache is a part of the server"}}};
 }
 
 OptionSection rate_limiter_section() {

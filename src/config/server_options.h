@@ -72,6 +72,8 @@ struct ServerOptions {
   std::string precision = "fp32";              // of our own engine
   std::string isa;                             // empty: the best of the CPU
   size_t memory_budget_mb = 0;                 // MiB; 0: 80 % of what the system allows
+  uint64_t response_cache_bytes = 0;           // of --cache-config; 0: no response cache
+  uint64_t result_cache_bytes = 0;             // 0: no vectors are kept
 
   // For standard error at the start: deprecated options, in Triton's words.
   std::vector<std::string> warnings;

@@ -165,6 +165,7 @@ TEST(ServerOptions, RefusesBadValuesWithTritonsSentences) {
       {"--backend-config=onnxruntime,default-max-batch-size=many",
        "Invalid option value. Got many"},
       {"--cache-config=a=b", "No cache specified. --cache-config option format is"},
+      {"--cache-config=redis,host=a", "the only response cache is in memory"},
       {"--trace-config=a",
        "--trace-config option format is '<trace mode>,<setting>=<value>'. Got a"},
       {"--trace-config=zipkin,a=b", "invalid value for trace mode option: zipkin."},
@@ -256,6 +257,13 @@ TEST(ServerOptions, TraceSettingsAddUp) {
               ElementsAre(HasSubstr("--trace-config triton,file=PATH")));
 }
 
+TEST(ServerOptions, CachesHaveTheirBytes) {
+  EXPECT_EQ(options({"--cache-config=local,size=1048576"}).response_cache_bytes, 1048576U);
+  EXPECT_EQ(options({"--response-cache-byte-size=7"}).response_cache_bytes, 7U);
+  EXPECT_EQ(options({"--result-cache=9"}).result_cache_bytes, 9U);
+  EXPECT_EQ(options({}).response_cache_bytes, 0U);
+}
+
 TEST(ServerOptions, OldCacheAndTraceOptionsAreDeprecated) {
   EXPECT_THAT(options({"--response-cache-byte-size=1048576"}).warnings,
               ElementsAre(EndsWith("'--cache-config=local,size=1048576'")));
@@ -270,9 +278,9 @@ TEST(ServerOptions, OldCacheAndTraceOptionsAreDeprecated) {
 
 TEST(ServerOptions, NotesWhatHasNoEffect) {
   EXPECT_THAT(
-      options({"--grpc-infer-allocation-pool-size=1", "--cache-config=local,size=1"}).notes,
+      options({"--grpc-infer-allocation-pool-size=1", "--cache-directory=/caches"}).notes,
       ElementsAre("--grpc-infer-allocation-pool-size has no effect: messages are not pooled",
-                  "--cache-config has no effect: there is no response cache yet"));
+                  "--cache-directory has no effect: the response cache is a part of the server"));
 }
 
 TEST(ServerOptions, SomethingMustBeServed) {

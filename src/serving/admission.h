@@ -32,7 +32,7 @@ struct Workload {
 };
 
 // A request that no caller's deadline limits is refused when it would wait longer than that.
-constexpr int64_t kLongestWaitNs = 60'000'000'000;
+constexpr int64_t kLongestWaitNs = 120'000'000'000;
 
 // Overloaded, with the time until it would be taken, when the answer would come too late.
 std::optional<Error> late_answer(const Workload& load, std::optional<int64_t> deadline_ns,

@@ -47,11 +47,11 @@ TEST(Admission, RefusesWhatCannotMeetItsDeadlineAndSaysWhenItCould) {
   EXPECT_EQ(refused->retry_after_ms, 50U);
 }
 
-TEST(Admission, WithoutADeadlineAMinuteIsTheLimit) {
-  EXPECT_FALSE(late_answer({.cost_per_second = 10, .cost_before = 600}, std::nullopt, 0));
-  const auto refused = late_answer({.cost_per_second = 10, .cost_before = 700}, std::nullopt, 0);
+TEST(Admission, WithoutADeadlineTwoMinutesAreTheLimit) {
+  EXPECT_FALSE(late_answer({.cost_per_second = 10, .cost_before = 1200}, std::nullopt, 0));
+  const auto refused = late_answer({.cost_per_second = 10, .cost_before = 1300}, std::nullopt, 0);
   ASSERT_TRUE(refused);
-  EXPECT_THAT(refused->message, HasSubstr("70 s of work"));
+  EXPECT_THAT(refused->message, HasSubstr("130 s of work"));
   EXPECT_EQ(refused->retry_after_ms, 10'000U);
 }
 

@@ -203,15 +203,18 @@ Batcher::Taken Batcher::take(int64_t now_ns, const Wanted& wanted) {
     const Lane lane = waiting_.at(*start).lane;
     const bool small = lane == Lane::Interactive;
     Filling filling(*this, runs, *start);
-    const size_t other_cost = small ? limits_.top_up_cost : limits_.bulk_cost;
+    const size_t bulk_cost = std::min(limits_.bulk_cost, bulk_cost_);
+    const size_t top_up_cost = std::min(limits_.top_up_cost, bulk_cost_);
     const auto& lanes = level->second.lanes;
-    filling.add(lanes[index(lane)], small ? limits_.max_cost : limits_.bulk_cost);
+    filling.add(lanes[index(lane)], small ? limits_.max_cost : bulk_cost);
     for (const Lane next : {Lane::Interactive, Lane::Bulk, Lane::Delayed}) {
       if (next == lane) continue;
-      filling.add(lanes[index(next)], next == Lane::Interactive ? limits_.max_cost : other_cost);
+      filling.add(lanes[index(next)], next == Lane::Interactive ? limits_.max_cost
+                                      : small                   ? top_up_cost
+                                                                : bulk_cost);
     }
     for (auto lower = std::next(level); lower != levels_.end(); ++lower) {
-      for (const FairQueue& queue : lower->second.lanes) filling.add(queue, limits_.top_up_cost);
+      for (const FairQueue& queue : lower->second.lanes) filling.add(queue, top_up_cost);
     }
     taken.batch = std::move(filling).batch();
     end_at_preferred(taken.batch, now_ns);

@@ -84,6 +84,10 @@ class Batcher {
   using Wanted = std::function<bool(uint64_t)>;
   Taken take(int64_t now_ns, const Wanted& wanted = nullptr);
 
+  // From now on bulk work starts no batch of more than that, nor fills one up beyond it; the limits
+  // hold as well.
+  void keep_bulk_below(size_t cost) { bulk_cost_ = cost; }
+
   // Removes one waiting item; false when it does not wait (any more).
   bool cancel(uint64_t id);
 
@@ -113,8 +117,9 @@ class Batcher {
   void end_at_preferred(std::vector<uint64_t>& batch, int64_t now_ns) const;
 
   BatchLimits limits_;  // constant, bulk_cost and top_up_cost within max_cost
-  Waiting waiting_;     // by id, so by arrival
-  Levels levels_;       // none empty
+  size_t bulk_cost_ = kUnlimited;
+  Waiting waiting_;  // by id, so by arrival
+  Levels levels_;    // none empty
   std::set<std::pair<int64_t, uint64_t>> deadlines_;
   std::set<std::pair<int64_t, uint64_t>> delays_;
   std::array<size_t, 3> lane_costs_ = {};

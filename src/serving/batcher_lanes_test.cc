@@ -83,6 +83,17 @@ TEST(BatcherLanes, AQuietTimeWithBulkAloneIsNotHeldAgainstItForLong) {
   EXPECT_GE(bulk, 2U);
 }
 
+TEST(BatcherLanes, BulkBatchesCanBeKeptShorterForAWhile) {
+  Batcher batcher({.max_cost = 100});
+  for (const uint64_t id : {1, 2, 3, 4}) batcher.push({.id = id, .cost = 30, .lane = Lane::Bulk});
+  batcher.keep_bulk_below(40);
+  EXPECT_THAT(batcher.take(0).batch, ElementsAre(1));
+  batcher.push({.id = 5, .cost = 20});
+  EXPECT_THAT(batcher.take(0).batch, ElementsAre(5)) << "another 30 would be beyond 40";
+  batcher.keep_bulk_below(kUnlimited);
+  EXPECT_THAT(batcher.take(0).batch, ElementsAre(2, 3, 4));
+}
+
 TEST(BatcherLanes, NoBatchIsLargerThanAllowedForWantOfOtherLimits) {
   Batcher batcher({.max_cost = 10});
   batcher.push({.id = 1, .cost = 10});

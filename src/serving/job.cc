@@ -56,6 +56,28 @@ std::string tensor_group(const TensorWork& work) {
   return fmt::format("tensors {} -> {}", fmt::join(inputs, "\n"), fmt::join(outputs, "\n"));
 }
 
+// Each list with its length in front, so that no two works have the same bytes.
+std::string sequence_key(const SequenceWork& work) {
+  std::string key;
+  key.reserve((work.ids.size() + work.type_ids.size() + work.positions.size()) * sizeof(int32_t) +
+              3 * sizeof(size_t) + 1);
+  key += work.token_states ? 's' : 'v';
+  for (const auto* list : {&work.ids, &work.type_ids, &work.positions}) {
+    const size_t count = list->size();
+    key.append(reinterpret_cast<const char*>(&count), sizeof count);
+    key.append(reinterpret_cast<const char*>(list->data()), count * sizeof(int32_t));
+  }
+  return key;
+}
+
+std::string tensor_key(const TensorWork& work) {
+  std::string key = fmt::format("t{}", work.inputs.size());
+  for (const NamedTensor& input : work.inputs) add_to_key(input, key);
+  for (const std::string& output : work.outputs)
+    key += fmt::format("\n{}:{}", output.size(), output);
+  return key;
+}
+
 }  // namespace
 
 size_t job_cost(const JobWork& work, bool pads) {
@@ -86,6 +108,19 @@ std::string job_group(const JobWork& work, bool pads) {
   if (const auto* sequence = std::get_if<SequenceWork>(&work))
     return sequence_group(*sequence, pads);
   return tensor_group(std::get<TensorWork>(work));
+}
+
+void add_to_key(const NamedTensor& tensor, std::string& key) {
+  const auto bytes = tensor.tensor.bytes();
+  key += fmt::format("\n{}:{} {} {} {}:", tensor.name.size(), tensor.name,
+                     kserve_name(tensor.tensor.dtype()), shape_text(tensor.tensor.shape()),
+                     bytes.size());
+  key.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+std::string work_key(const JobWork& work) {
+  const auto* sequence = std::get_if<SequenceWork>(&work);
+  return sequence != nullptr ? sequence_key(*sequence) : tensor_key(std::get<TensorWork>(work));
 }
 
 std::vector<Completion<JobOutput>> join_completions(

@@ -51,6 +51,7 @@ struct Job {
   uint64_t priority = 0;                               // as the request says; 0: the default
   uint64_t timeout_us = 0;  // in the queue, if its policy allows; 0: none
   Completion<JobOutput> done = {};
+  uint64_t flight = 0;  // the queue's: its number among the works that others may join
 };
 
 // Tokens, with those that an engine which `pads` puts into the gaps between positions; for tensors
@@ -65,6 +66,12 @@ uint64_t job_memory(const JobWork& work, size_t hidden);
 // Jobs of the same group can share a batch; empty: none can. `pads`: the engine pads sequences to
 // the longest one, so only those of similar length belong together.
 std::string job_group(const JobWork& work, bool pads);
+
+// All of a work's input and what is wanted of it: works of the same key have the same outputs.
+std::string work_key(const JobWork& work);
+
+// Its part of a key: name, type, shape and bytes.
+void add_to_key(const NamedTensor& tensor, std::string& key);
 
 // `count` completions; when the last of them has fired, `finish` gets their results in order, on
 // that thread.

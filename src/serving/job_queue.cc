@@ -10,6 +10,12 @@
 #include "serving/admission.h"
 
 namespace neso {
+namespace {
+
+constexpr int64_t kSmallRequestsNs = 1'000'000'000;  // so long after one others are expected
+constexpr size_t kLeastBulkCost = 64;                // tokens; less would cost more than it saves
+
+}  // namespace
 
 JobQueue::JobQueue(JobQueueOptions options)
     : options_(std::move(options)), batcher_(options_.limits) {
@@ -23,8 +29,9 @@ JobQueue::Place JobQueue::place_of(const std::vector<Job>& jobs) const {
     place.rows += job_rows(job.work);
   }
   // Nor from lanes: see client_of.
-  if (!order_) place.lane = lane_of(place.cost, place.rows, options_.limits);
-  place.level = options_.policies.level_of(jobs.front().priority);
+  if (!order_) place.terms.lane = lane_of(place.cost, place.rows, options_.limits);
+  place.terms.level = options_.policies.level_of(jobs.front().priority);
+  place.terms.deadline_ns = jobs.front().deadline_ns;
   return place;
 }
 
@@ -35,15 +42,16 @@ std::optional<Error> JobQueue::refusal(const Place& place, const Job& job, const
         "the request has {} tokens, more than the {} that may wait for one model; send it in parts",
         place.cost, options_.max_queued_cost);
   }
-  const uint32_t max_size = options_.policies.of(place.level).max_queue_size;
-  const auto waiting = waiting_.find(place.level);
+  const uint32_t max_size = options_.policies.of(place.terms.level).max_queue_size;
+  const auto waiting = waiting_.find(place.terms.level);
   const bool full = max_size != 0 && waiting != waiting_.end() && waiting->second >= max_size;
-  const QueuedItem item{.level = place.level, .lane = place.lane, .client = client_of(job)};
+  const QueuedItem item{
+      .level = place.terms.level, .lane = place.terms.lane, .client = client_of(job)};
   const Workload load{.cost_per_second = engines.cost_per_second,
                       .cost_before = batcher_.cost_before(item, place.cost) + engines.running_cost,
                       .cost = place.cost};
   // Each lane has room of its own: bulk work does not fill that of small requests.
-  if (full || place.cost > options_.max_queued_cost - batcher_.cost(place.lane))
+  if (full || place.cost > options_.max_queued_cost - batcher_.cost(place.terms.lane))
     return full_queue(load);
   return late_answer(load, job.deadline_ns, now_ns);
 }
@@ -53,7 +61,7 @@ uint64_t JobQueue::client_of(const Job& job) const {
   return order_ ? 0 : job.client;
 }
 
-void JobQueue::add(Job& job, const Place& place, uint64_t request, int64_t now_ns) {
+void JobQueue::add(Job& job, std::string key, const Place& place, int64_t now_ns) {
   const uint64_t id = next_id_++;
   const QueuePolicies& policies = options_.policies;
   QueuedItem item{.id = id, .rows = limited_rows(job.work, options_.engine_pads)};
@@ -61,48 +69,86 @@ void JobQueue::add(Job& job, const Place& place, uint64_t request, int64_t now_n
   item.group = job_group(job.work, options_.engine_pads);
   if (item.group.empty()) item.group = std::to_string(id);
   item.deadline_ns = job.deadline_ns;
-  const auto until = policies.waits_until(place.level, job.timeout_us, now_ns);
-  if (policies.of(place.level).timeout_action == QueuePolicy::TimeoutAction::Delay) {
+  const auto until = policies.waits_until(place.terms.level, job.timeout_us, now_ns);
+  if (policies.of(place.terms.level).timeout_action == QueuePolicy::TimeoutAction::Delay) {
     item.delay_ns = until;
   } else if (until) {
     item.deadline_ns = std::min(*until, item.deadline_ns.value_or(*until));
   }
-  item.level = place.level;
-  item.lane = place.lane;
+  item.level = place.terms.level;
+  item.lane = place.terms.lane;
   item.client = client_of(job);
   item.queued_ns = now_ns;
   batcher_.push(std::move(item));
   Queued& queued = jobs_[id];
   queued.job = std::move(job);
-  if (order_) queued.job.done = order_->place(std::move(queued.job.done));
-  queued.request = request;
-  ++requests_.at(request).jobs;
+  queued.request = place.request;
+  ++requests_.at(place.request).jobs;
+  if (!key.empty()) flights_->open(std::move(key), place.terms, queued.job);
+}
+
+// A policy's time-outs run for each request of its own, so that nobody waits for another's.
+std::vector<std::string> JobQueue::keys_of(const std::vector<Job>& jobs, const Place& place) const {
+  std::vector<std::string> keys(jobs.size());
+  if (options_.policies.of(place.terms.level).default_timeout_us != 0) return keys;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    const bool same_answer =
+        options_.join_tensors || std::holds_alternative<SequenceWork>(jobs[i].work);
+    if (same_answer) keys[i] = work_key(jobs[i].work);
+  }
+  return keys;
 }
 
 std::optional<Error> JobQueue::push(std::vector<Job>& jobs, const Engines& engines,
                                     int64_t now_ns) {
-  const Place place = place_of(jobs);
-  if (auto refused = refusal(place, jobs.front(), engines, now_ns)) return refused;
-  const uint64_t first = next_id_;
-  Requests::iterator request;
-  try {
-    size_t& waiting = waiting_[place.level];
-    request = requests_.emplace(first, Request{.level = place.level}).first;
-    ++waiting;
-  } catch (const std::bad_alloc&) {
-    return out_of_memory();
-  }
-  try {
-    for (Job& job : jobs) add(job, place, first, now_ns);
-  } catch (const std::bad_alloc&) {
-    for (uint64_t id = first; id < next_id_; ++id) {
-      batcher_.cancel(id);
-      if (auto queued = jobs_.extract(id)) jobs[id - first] = std::move(queued.mapped().job);
+  Place place = place_of(jobs);
+  std::vector<std::string> keys = keys_of(jobs, place);
+  bool all_join = true;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    if (!keys[i].empty() && flights_->has(keys[i], place.terms)) {
+      place.cost -= job_cost(jobs[i].work, options_.engine_pads);
+    } else {
+      all_join = false;
     }
-    end(request);
+  }
+  if (!all_join) {
+    if (auto refused = refusal(place, jobs.front(), engines, now_ns)) return refused;
+  }
+  jobs.front().scope->queued();  // before anything can be answered
+  if (all_join) jobs.front().scope->left_queue(now_ns);
+  if (place.terms.lane == Lane::Interactive) last_small_ns_ = now_ns;
+  place.request = next_id_;
+  std::vector<size_t> added;  // of the jobs, those that have ids now
+  try {
+    begin(place);
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      if (order_) jobs[i].done = order_->place(std::move(jobs[i].done));
+      if (!keys[i].empty() && flights_->join(keys[i], place.terms, jobs[i].done)) continue;
+      added.push_back(i);
+      add(jobs[i], std::move(keys[i]), place, now_ns);
+    }
+  } catch (const std::bad_alloc&) {
+    take_back(jobs, added, place.request);
     return out_of_memory();
   }
+  if (added.empty()) end(requests_.find(place.request));
   return std::nullopt;
+}
+
+void JobQueue::begin(const Place& place) {
+  size_t& waiting = waiting_[place.terms.level];
+  requests_.emplace(place.request, Request{.level = place.terms.level});
+  ++waiting;
+}
+
+// What has joined a flight stays there.
+void JobQueue::take_back(std::vector<Job>& jobs, const std::vector<size_t>& added,
+                         uint64_t request) {
+  for (size_t i = 0; i < added.size(); ++i) {
+    batcher_.cancel(request + i);
+    if (auto queued = jobs_.extract(request + i)) jobs[added[i]] = std::move(queued.mapped().job);
+  }
+  if (const auto begun = requests_.find(request); begun != requests_.end()) end(begun);
 }
 
 void JobQueue::end(Requests::iterator request) {
@@ -122,15 +168,32 @@ JobQueue::Jobs JobQueue::release(const std::vector<uint64_t>& ids) {
   return released;
 }
 
-JobQueue::Pulled JobQueue::take(int64_t now_ns) {
+// An engine is most efficient with full batches, and whoever waits for nothing but bulk work does
+// not mind them. A single small request finds the last full one running; those after it do not.
+size_t JobQueue::bulk_cost(int64_t now_ns, const Engines& engines) const {
+  const bool small_come = last_small_ns_ && now_ns - *last_small_ns_ < kSmallRequestsNs;
+  if (!small_come || options_.short_batch_ns == 0 || engines.cost_per_second <= 0)
+    return kUnlimited;
+  const double one = engines.cost_per_second / static_cast<double>(engines.count);
+  const double cost = one * static_cast<double>(options_.short_batch_ns) / 1e9;
+  return std::max(kLeastBulkCost, static_cast<size_t>(cost));
+}
+
+JobQueue::Pulled JobQueue::take(int64_t now_ns, const Engines& engines) {
+  batcher_.keep_bulk_below(bulk_cost(now_ns, engines));
   const auto taken = batcher_.take(now_ns, [this](uint64_t id) {
-    const auto& gone = jobs_.at(id).job.gone;
-    return !gone || !gone->load();
+    const Job& job = jobs_.at(id).job;
+    return !job.gone || !job.gone->load() || flights_->joined(job.flight);
   });
-  return {.batch = release(taken.batch),
-          .batch_cost = taken.cost,
-          .expired = release(taken.expired),
-          .unwanted = release(taken.unwanted)};
+  Pulled pulled{.batch = release(taken.batch),
+                .batch_cost = taken.cost,
+                .expired = release(taken.expired),
+                .unwanted = release(taken.unwanted)};
+  for (const auto& [id, queued] : pulled.batch) flights_->runs(queued.job.flight);
+  for (const Jobs* ended : {&pulled.expired, &pulled.unwanted}) {
+    for (const auto& [id, queued] : *ended) flights_->close(queued.job.flight);
+  }
+  return pulled;
 }
 
 }  // namespace neso

@@ -18,10 +18,12 @@ constexpr int64_t kMs = 1'000'000;
 
 class JobQueueTest : public ::testing::Test {
  protected:
-  // A request of one sequence of so many tokens.
-  static Job job(size_t tokens, int name) {
-    Job made{.work = SequenceWork{.ids = std::vector<int32_t>(tokens, name)}};
-    return made;
+  // A request of one sequence of so many tokens, unlike all others.
+  Job job(size_t tokens, int name) {
+    std::vector<int32_t> ids(tokens, name);
+    if (tokens > 1) ids.back() = ++made_;
+    return {.work = SequenceWork{.ids = std::move(ids)},
+            .scope = std::make_shared<RequestScope>(recorder_)};
   }
   static std::optional<Error> push(JobQueue& queue, Job job, int64_t now_ns = 0,
                                    const JobQueue::Engines& engines = {}) {
@@ -35,6 +37,11 @@ class JobQueueTest : public ::testing::Test {
       all.push_back(std::get<SequenceWork>(queued.job.work).ids.front());
     return all;
   }
+  ManualClock clock_;
+  MetricRegistry metrics_;
+  std::shared_ptr<StatisticsRecorder> recorder_ = std::make_shared<StatisticsRecorder>(
+      "m", 1, std::map<std::string, std::string>{}, metrics_, clock_);
+  int made_ = 1000;
 };
 
 TEST_F(JobQueueTest, ServesPrioritiesInOrderAndTheDefaultForOthers) {
@@ -185,6 +192,98 @@ TEST_F(JobQueueTest, AnswersLeaveInTheOrderOfArrivalWhenTheModelWantsIt) {
   EXPECT_THAT(answered, IsEmpty());
   first.batch.begin()->second.job.done(JobOutput());
   EXPECT_THAT(answered, ElementsAre(1, 2));
+}
+
+TEST_F(JobQueueTest, BulkBatchesAreShortWhileSmallRequestsCome) {
+  JobQueue queue(
+      {.limits = {.max_cost = 1000, .interactive_cost = 100}, .short_batch_ns = 10 * kMs});
+  const JobQueue::Engines engines{.cost_per_second = 20'000, .count = 1};
+  const auto bulk = [&] {
+    std::vector<Job> texts;
+    for (int i = 0; i < 10; ++i) texts.push_back(job(50, 1));
+    EXPECT_FALSE(queue.push(texts, {}, 0));
+  };
+  bulk();
+  EXPECT_EQ(queue.take(0, engines).batch_cost, 500U);
+  EXPECT_FALSE(push(queue, job(10, 2)));
+  EXPECT_EQ(queue.take(0, engines).batch_cost, 10U);
+  bulk();
+  EXPECT_EQ(queue.take(500 * kMs, engines).batch_cost, 200U) << "10 ms of work";
+  EXPECT_EQ(queue.take(1000 * kMs, engines).batch_cost, 300U) << "small ones stopped coming";
+}
+
+TEST_F(JobQueueTest, IdenticalWorkIsQueuedOnceAndAnsweredForAll) {
+  JobQueue queue({});
+  int answered = 0;
+  const auto request = [&] {
+    Job made = job(1, 7);
+    made.done = Completion<JobOutput>([&](const Result<JobOutput>& r) { answered += r ? 1 : 0; });
+    return made;
+  };
+  EXPECT_FALSE(push(queue, request()));
+  EXPECT_FALSE(push(queue, request()));
+  EXPECT_EQ(queue.cost(), 1U);
+  auto pulled = queue.take(0);
+  EXPECT_FALSE(push(queue, request())) << "joins what runs";
+  EXPECT_TRUE(queue.take(0).empty());
+  pulled.batch.begin()->second.job.done(JobOutput());
+  EXPECT_EQ(answered, 3);
+  EXPECT_EQ(queue.joins(), 2U);
+}
+
+TEST_F(JobQueueTest, TheTextsOfOneRequestJoinEachOther) {
+  JobQueue queue({});
+  std::vector<Job> same;
+  for (int i = 0; i < 3; ++i) same.push_back(job(1, 7));
+  EXPECT_FALSE(queue.push(same, {}, 0));
+  EXPECT_EQ(queue.take(0).batch.size(), 1U);
+}
+
+TEST_F(JobQueueTest, AClientThatLeavesDoesNotEndTheWorkOfOthers) {
+  JobQueue queue({});
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  Job left = job(1, 7);
+  left.gone = gone;
+  EXPECT_FALSE(push(queue, std::move(left)));
+  EXPECT_FALSE(push(queue, job(1, 7)));
+  gone->store(true);
+  EXPECT_THAT(names(queue.take(0).batch), ElementsAre(7));
+}
+
+TEST_F(JobQueueTest, WorkThatWasDroppedIsNotJoined) {
+  JobQueue queue({});
+  Job left = job(1, 7);
+  left.gone = std::make_shared<std::atomic<bool>>(true);
+  EXPECT_FALSE(push(queue, std::move(left)));
+  const auto pulled = queue.take(0);
+  EXPECT_THAT(names(pulled.unwanted), ElementsAre(7));
+  EXPECT_FALSE(push(queue, job(1, 7)));
+  EXPECT_THAT(names(queue.take(0).batch), ElementsAre(7));
+}
+
+TEST_F(JobQueueTest, AFullQueueStillAnswersWhatItComputesAnyway) {
+  JobQueue queue({.max_queued_cost = 1});
+  EXPECT_FALSE(push(queue, job(1, 7)));
+  EXPECT_TRUE(push(queue, job(1, 8)));
+  EXPECT_FALSE(push(queue, job(1, 7)));
+}
+
+TEST_F(JobQueueTest, GraphsAreJoinedOnlyWhereTheirAnswersMayBeShared) {
+  const auto request = [&] {
+    TensorWork work{.outputs = {"y"}};
+    work.inputs.push_back({"x", Tensor::from<float>(DType::Fp32, {1}, std::vector<float>{1})});
+    Job made = job(1, 1);
+    made.work = std::move(work);
+    return made;
+  };
+  JobQueue apart({});
+  JobQueue shared({.join_tensors = true});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(push(apart, request()));
+    EXPECT_FALSE(push(shared, request()));
+  }
+  EXPECT_EQ(apart.cost(), 2U);
+  EXPECT_EQ(shared.cost(), 1U);
 }
 
 // Three times what the engine can do, for ten seconds of its time: what is taken is answered in

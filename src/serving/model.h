@@ -19,6 +19,7 @@
 #include "serving/ensemble.h"
 #include "serving/infer_plan.h"
 #include "serving/requests.h"
+#include "serving/response_cache.h"
 #include "serving/scheduler.h"
 #include "serving/self_check.h"
 #include "serving/sequence_scheduler.h"
@@ -35,6 +36,7 @@ struct ModelParts {
   std::variant<TensorModel, EncoderModel, EnsembleModel> kind;
   std::optional<ReferenceAgreement> references = {};
   std::shared_ptr<StatisticsRecorder> recorder;
+  std::unique_ptr<const ModelResponses> responses = {};  // null: answers are not cached
   MemoryShare memory;                                 // held while the version lives
   std::unique_ptr<Scheduler> scheduler;               // null: an ensemble, or a model of sequences
   std::unique_ptr<SequenceScheduler> sequences = {};  // of a model with sequence_batching
@@ -83,6 +85,9 @@ class Model {
   const EncoderModel* encoder() const { return std::get_if<EncoderModel>(&parts_.kind); }
   Result<> classify_outputs(std::span<const InferRequest::Classification> wanted,
                             std::vector<NamedTensor>& outputs) const;
+  bool answer_from_cache(PendingInfer& pending) const;
+  void answer(PendingInfer& pending, std::vector<NamedTensor> outputs,
+              std::optional<uint64_t> lookup_ns) const;
   void finish(PendingInfer& pending, std::vector<Result<JobOutput>> results) const;
   void finish(PendingEmbed& pending, std::vector<Result<JobOutput>> results) const;
 

@@ -66,6 +66,8 @@ struct Model::PendingInfer {
   InferPlan plan;
   std::shared_ptr<RequestScope> scope;
   std::shared_ptr<Trace> trace;
+  std::string cache_key;   // empty: the model's answers are not cached
+  uint64_t lookup_ns = 0;  // that was a miss
   Completion<InferResponse> done;
 };
 
@@ -105,16 +107,23 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
   }
   if (plan->truncated_texts > 0) parts_.recorder->add_truncated_texts(plan->truncated_texts);
 
-  std::vector<JobWork> works = std::move(plan->works);
+  const auto pending = std::make_shared<PendingInfer>(
+      PendingInfer{.id = std::move(request.id),
+                   .classifications = std::move(request.classifications),
+                   .shared_outputs = std::move(request.shared_outputs),
+                   .plan = std::move(plan).value(),
+                   .scope = scope,
+                   .trace = std::move(request.trace),
+                   .cache_key = parts_.responses ? parts_.responses->key_of(request) : "",
+                   .done = std::move(done)});
+  if (answer_from_cache(*pending)) return;
+  std::vector<JobWork> works = std::move(pending->plan.works);
   uint64_t bytes = 0;
   for (const JobWork& work : works) bytes += job_memory(work, parts_.engine.hidden);
   if (auto held = life.hold(bytes); !held) {
-    done(std::move(held).error());
+    pending->done(std::move(held).error());
     return;
   }
-  const auto pending = std::make_shared<PendingInfer>(PendingInfer{
-      std::move(request.id), std::move(request.classifications), std::move(request.shared_outputs),
-      std::move(plan).value(), scope, std::move(request.trace), std::move(done)});
   auto completions =
       join_completions(works.size(), [this, pending](std::vector<Result<JobOutput>> results) {
         finish(*pending, std::move(results));
@@ -191,10 +200,36 @@ void Model::finish(PendingInfer& pending, std::vector<Result<JobOutput>> results
     pending.done(std::move(error));
     return;
   }
+  std::vector<NamedTensor> answered = pending.plan.assemble(std::move(outputs));
+  if (!pending.cache_key.empty()) {
+    const uint64_t kept_ns = parts_.responses->cache().put(std::move(pending.cache_key), answered,
+                                                           parts_.recorder->clock());
+    parts_.responses->count_miss(pending.lookup_ns + kept_ns);
+    parts_.recorder->count_cache_miss(pending.lookup_ns + kept_ns);
+  }
+  answer(pending, std::move(answered), std::nullopt);
+}
+
+// True when that was the answer. Counted as Triton does: queued, and found as soon as it left.
+bool Model::answer_from_cache(PendingInfer& pending) const {
+  if (pending.cache_key.empty()) return false;
+  const Clock& clock = parts_.recorder->clock();
+  const auto found = parts_.responses->cache().find(pending.cache_key, pending.lookup_ns, clock);
+  if (!found) return false;
+  pending.scope->queued();
+  pending.scope->left_queue(clock.now_ns());
+  parts_.responses->count_hit(pending.lookup_ns);
+  answer(pending, *found, pending.lookup_ns);
+  return true;
+}
+
+// `lookup_ns`: they come from the cache.
+void Model::answer(PendingInfer& pending, std::vector<NamedTensor> outputs,
+                   std::optional<uint64_t> lookup_ns) const {
   InferResponse response{.model = parts_.name,
                          .version = parts_.version,
                          .id = std::move(pending.id),
-                         .outputs = pending.plan.assemble(std::move(outputs))};
+                         .outputs = std::move(outputs)};
   if (pending.trace) pending.trace->tensors(TensorEvent::BackendOutput, response.outputs);
   Result<> finished = classify_outputs(pending.classifications, response.outputs);
   if (finished) finished = write_shared_outputs(pending.shared_outputs, response.outputs);
@@ -203,7 +238,11 @@ void Model::finish(PendingInfer& pending, std::vector<Result<JobOutput>> results
     pending.done(std::move(finished).error());
     return;
   }
-  pending.scope->succeed(pending.plan.rows);
+  if (lookup_ns) {
+    pending.scope->succeed_from_cache(*lookup_ns);
+  } else {
+    pending.scope->succeed(pending.plan.rows);
+  }
   pending.done(std::move(response));
 }
 

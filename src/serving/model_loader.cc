@@ -10,7 +10,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "serving/batch_limits.h"
 #include "serving/engine_loader.h"
+#include "serving/files_fingerprint.h"
+#include "serving/load_marks.h"
 #include "serving/model_memory.h"
 #include "serving/native_engine.h"
 #include "serving/self_check.h"
@@ -21,11 +24,8 @@ namespace {
 
 // Requests to our own engine need no small limit: the scheduler cuts batches by tokens.
 constexpr int64_t kOwnMaxBatchSize = 128;
-// A batch beyond this many tokens a core only adds latency (reference: batching and scheduling).
-constexpr size_t kTokensPerCore = 256;
-constexpr size_t kInteractiveTokens = 512;  // one text, as long as most encoders take it
-constexpr size_t kInteractiveTensorBytes = size_t{1} << 20;
-constexpr uint64_t kLongestDelayUs = 3'600'000'000;
+// What a small request waits for at most while bulk work runs.
+constexpr int64_t kShortBatchNs = 8'000'000;
 
 ModelTensor tensor(std::string name, DType dtype, Shape dims) {
   ModelTensor made;
@@ -230,28 +230,45 @@ Result<> reserve(Loading& loading, EngineUse use) {
   return reserve_memory(loading.memory, estimate_memory(loading.files, use), *budget);
 }
 
-// Who is small, and how long what runs before a small request may be: docs/adr/0012.
-BatchLimits batch_limits(const Loading& loading, bool encoder, size_t engines) {
-  BatchLimits limits;
-  limits.interactive_cost =
-      encoder ? kInteractiveTokens : kInteractiveTensorBytes / sizeof(int64_t);
-  if (encoder) {
-    const size_t cores = std::max(1U, std::thread::hardware_concurrency());
-    limits.max_cost = kTokensPerCore * std::max<size_t>(1, cores / engines);
-    limits.bulk_cost = limits.max_cost;
-    limits.top_up_cost = limits.max_cost / 4;
+MetricLabels labels_of(const Loading& loading) {
+  MetricLabels labels = {{"model", loading.source.name},
+                         {"version", std::to_string(loading.source.version)}};
+  for (const auto& [tag, value] : loading.config.metric_tags) labels.emplace_back("_" + tag, value);
+  return labels;
+}
+
+// The version's vectors in the server's cache. Files that changed, another config or another
+// precision are another identity.
+std::shared_ptr<const ModelResults> make_results(const Loading& loading, MetricRegistry& metrics) {
+  if (!loading.options.results) return nullptr;
+  const std::string identity =
+      fmt::format("{:x} {:x} {} {}\n", hash_of(files_fingerprint(loading.source)),
+                  hash_of(model_config_bytes(loading.config)),
+                  to_string(loading.engine.info.precision), loading.engine.info.name);
+  MetricLabels labels = labels_of(loading);
+  labels.emplace_back("cache", "results");
+  return std::make_shared<const ModelResults>(
+      loading.options.results, identity,
+      metrics.series("neso_cache_hits_total", MetricKind::Counter,
+                     "Vectors that were found in a cache", labels),
+      metrics.series("neso_cache_misses_total", MetricKind::Counter,
+                     "Vectors that were not found in a cache", labels));
+}
+
+std::unique_ptr<const ModelResponses> make_responses(const Loading& loading,
+                                                     MetricRegistry& metrics) {
+  if (!loading.config.response_cache) return nullptr;
+  if (!loading.options.responses) {
+    log_warning(
+        "model '{}': its config turns the response cache on, but the server has none; start it "
+        "with "
+        "--cache-config=local,size=BYTES",
+        loading.source.name);
+    return nullptr;
   }
-  if (!loading.engine.graph) return limits;
-  limits.max_rows = static_cast<size_t>(std::max<int64_t>(1, loading.config.max_batch_size));
-  if (!encoder) limits.interactive_rows = std::max<size_t>(1, limits.max_rows / 8);
-  const auto& batching = loading.config.dynamic_batching;
-  if (!batching) return limits;
-  for (const int64_t size : batching->preferred_batch_sizes)
-    limits.preferred_rows.push_back(static_cast<size_t>(std::max<int64_t>(1, size)));
-  std::ranges::sort(limits.preferred_rows);
-  limits.max_delay_ns =
-      static_cast<int64_t>(std::min(batching->max_queue_delay_us, kLongestDelayUs)) * 1000;
-  return limits;
+  return std::make_unique<const ModelResponses>(loading.options.responses, loading.source.name,
+                                                loading.source.version, labels_of(loading),
+                                                metrics);
 }
 
 Result<> warm_up(const Loading& loading, const ModelParts& parts,
@@ -273,7 +290,8 @@ Result<> warm_up(const Loading& loading, const ModelParts& parts,
   return {};
 }
 
-Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const ModelParts& parts) {
+Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const ModelParts& parts,
+                                                   MetricRegistry& metrics) {
   const auto* encoder = std::get_if<EncoderModel>(&parts.kind);
   // Completion counts instances as Triton does for a graph; our own engine uses all cores in one.
   const size_t count = loading.engine.own && !loading.instances_declared
@@ -291,8 +309,16 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Model
   if (encoder != nullptr) NESO_TRY_VOID(compare_references(loading, *engines.front(), *encoder));
   NESO_TRY_VOID(warm_up(loading, parts, engines));
   SchedulerOptions options{.pooling = loading.pooling};
-  options.queue.limits = batch_limits(loading, encoder != nullptr, count);
+  options.joins =
+      metrics.series("neso_inflight_joins_total", MetricKind::Counter,
+                     "Works that were answered by identical ones in flight", labels_of(loading));
+  if (encoder != nullptr) options.results = make_results(loading, metrics);
+  options.queue.join_tensors = loading.config.response_cache && loading.options.responses;
+  options.queue.limits = batch_limits(
+      loading.config,
+      {.encoder = encoder != nullptr, .graph = loading.engine.graph, .engines = count});
   options.queue.engine_pads = !loading.engine.own;
+  if (encoder != nullptr) options.queue.short_batch_ns = kShortBatchNs;
   if (loading.config.dynamic_batching)
     options.queue.policies = QueuePolicies(*loading.config.dynamic_batching);
   return Scheduler::start(std::move(engines), options, parts.recorder);
@@ -362,7 +388,7 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
   NESO_TRY(parts.labels, read_labels(loading.config, source.model_folder));
   parts.recorder = std::make_shared<StatisticsRecorder>(
       source.name, source.version, metric_options(loading.config), metrics, clock);
-  NESO_TRY(parts.scheduler, start_scheduler(loading, parts));
+  NESO_TRY(parts.scheduler, start_scheduler(loading, parts, metrics));
   if (loading.sequence_tensors) {
     const size_t engines = instance_count(loading.config, false);
     NESO_TRY(parts.sequences,
@@ -370,6 +396,7 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
                                       sequence_limits(*loading.config.sequence_batching, engines),
                                       std::move(parts.scheduler), parts.recorder));
   }
+  parts.responses = make_responses(loading, metrics);
   parts.recorder->set_load_seconds(static_cast<double>(clock.now_ns() - start_ns) / 1e9);
   parts.engine = loading.engine.info;
   parts.references = std::move(loading.references);

@@ -20,8 +20,10 @@ namespace neso {
 struct LoadOptions {
   bool auto_complete_config = true;
   EngineOptions engine = {};
-  int64_t default_max_batch_size = 4;  // of models on ONNX Runtime
-  MemoryBudget* memory = nullptr;      // outlives the model; null: no limit
+  int64_t default_max_batch_size = 4;             // of models on ONNX Runtime
+  MemoryBudget* memory = nullptr;                 // outlives the model; null: no limit
+  std::shared_ptr<ResultCache> results = {};      // null: no vectors are kept
+  std::shared_ptr<ResponseCache> responses = {};  // null: no answers are cached
   // False: a model that does not give its reference vectors is loaded, and Model::references() says
   // how far it is from them.
   bool refuse_reference_mismatch = true;

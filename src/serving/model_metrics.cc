@@ -100,7 +100,9 @@ ModelMetrics::ModelMetrics(std::string_view model, int64_t version,
 void ModelMetrics::add_durations(const MetricLabels& labels, MetricRegistry& metrics,
                                  const Clock& clock) {
   for (const DurationFamily& family : kDurations) {
-    Duration duration{.of = family.of, .counter = nullptr, .summary = nullptr};
+    const bool of_hits =
+        family.of == &RequestDurations::total_ns || family.of == &RequestDurations::queue_ns;
+    Duration duration{.of = family.of, .of_hits = of_hits, .counter = nullptr, .summary = nullptr};
     const std::string prefix = "nv_inference_" + std::string(family.name);
     if (metrics.settings().counter_latencies) {
       duration.counter =
@@ -146,7 +148,17 @@ void ModelMetrics::count_execution(const Execution& execution) {
 void ModelMetrics::count_success(const RequestDurations& durations, uint64_t inferences) {
   success_->add(1);
   inferences_->add(static_cast<double>(inferences));
+  add(durations, false);
+}
+
+void ModelMetrics::count_cache_hit(const RequestDurations& durations) {
+  success_->add(1);
+  add(durations, true);
+}
+
+void ModelMetrics::add(const RequestDurations& durations, bool hit) {
   for (const Duration& duration : durations_) {
+    if (hit && !duration.of_hits) continue;
     // Triton truncates each request's microseconds before it adds them.
     const uint64_t us = durations.*duration.of / 1000;
     if (duration.counter) duration.counter->add(static_cast<double>(us));

@@ -67,6 +67,8 @@ class ModelMetrics {
 
   void count_execution(const Execution& execution);
   void count_success(const RequestDurations& durations, uint64_t inferences);
+  // A success that was not computed: only how long it took and waited is added.
+  void count_cache_hit(const RequestDurations& durations);
   void count_failure(FailureReason reason);
   void add_pending(int delta) { pending_->add(delta); }
   void add_tokens(size_t tokens) { tokens_->add(static_cast<double>(tokens)); }
@@ -78,9 +80,11 @@ class ModelMetrics {
   // One of a request's five durations.
   struct Duration {
     uint64_t RequestDurations::* of;
+    bool of_hits;                            // those of the response cache have it, too
     Series counter;                          // null: --metrics-config=counter_latencies=false
     std::shared_ptr<SummaryMetric> summary;  // null unless summary_latencies=true
   };
+  void add(const RequestDurations& durations, bool hit);
   void add_durations(const MetricLabels& labels, MetricRegistry& metrics, const Clock& clock);
   void add_encoder_families(const MetricLabels& labels, MetricRegistry& metrics);
 

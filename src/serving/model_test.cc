@@ -88,6 +88,9 @@ class ModelTest : public ::testing::Test {
     parts.kind = std::move(kind);
     parts.recorder =
         std::make_shared<StatisticsRecorder>("m", 3, ModelMetricOptions{}, metrics_, clock_);
+    if (responses_)
+      parts.responses =
+          std::make_unique<const ModelResponses>(responses_, "m", 3, MetricLabels{}, metrics_);
     std::vector<std::unique_ptr<Engine>> engines;
     engines.push_back(std::move(engine));
     parts.scheduler = Scheduler::start(std::move(engines), options, parts.recorder).value();
@@ -107,6 +110,7 @@ class ModelTest : public ::testing::Test {
 
   ManualClock clock_;
   MetricRegistry metrics_;
+  std::shared_ptr<ResponseCache> responses_;
   ModelConfig config_;
   std::shared_ptr<TestEngineScript> script_ = std::make_shared<TestEngineScript>();
   std::unique_ptr<Model> model_;
@@ -278,6 +282,54 @@ TEST_F(SharedModelTest, AnOutputThatDoesNotFitOrHasNoMemoryLeftFailsItsRequest) 
   memory_.resize(8);
   EXPECT_THAT(infer_into(48, 16), HasSubstr("has only 8 bytes now"));
   EXPECT_EQ(model_->statistics().fail.count, 2U) << "its input could not be read: never queued";
+}
+
+// Triton's counting: a hit is a success that was queued, and nothing else.
+TEST_F(ModelTest, AnAnswerOutOfTheCacheIsComputedOnce) {
+  responses_ = std::make_shared<ResponseCache>(1 << 20, nullptr, metrics_);
+  make_tensors();
+  const NamedTensor x = {"x",
+                         Tensor::from<float>(DType::Fp32, {1, 4}, std::vector<float>{1, 2, 3, 4})};
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = infer({x});
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->id, "7");
+    EXPECT_THAT(floats(answer->outputs.at(0)), ElementsAre(2, 4, 6, 8));
+    EXPECT_EQ(answer->outputs.at(0).tensor.shape(), (Shape{1, 4}));
+  }
+  const ModelStatistics counted = model_->statistics();
+  EXPECT_EQ(counted.success.count, 3U);
+  EXPECT_EQ(counted.queue.count, 3U);
+  EXPECT_EQ(counted.cache_hit.count, 2U);
+  EXPECT_EQ(counted.cache_miss.count, 1U);
+  EXPECT_EQ(counted.inference_count, 1U);
+  EXPECT_EQ(counted.execution_count, 1U);
+  EXPECT_EQ(counted.compute_infer.count, 1U);
+  EXPECT_THAT(metrics_.text(), HasSubstr("nv_cache_num_hits_per_model 2\n"));
+}
+
+TEST_F(ModelTest, VectorsThatAreKeptAreNotComputedAgain) {
+  const auto cache = std::make_shared<ResultCache>(1 << 20, nullptr);
+  const auto hits = metrics_.series("hits", MetricKind::Counter, "", {});
+  const auto misses = metrics_.series("misses", MetricKind::Counter, "", {});
+  SchedulerOptions options;
+  options.results = std::make_shared<const ModelResults>(cache, "a", hits, misses);
+  make_encoder(false, options);
+  const auto two = [&] { return infer({ids("input_ids", {2, 2}, {1, 2, 3, 4})}, {"embeddings"}); };
+  const auto computed = two();
+  ASSERT_TRUE(computed) << computed.error().message;
+  const auto kept = two();
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(floats(computed->outputs.at(0)), floats(kept->outputs.at(0)));
+  EXPECT_EQ(hits->value(), 2);
+  EXPECT_EQ(misses->value(), 2);
+  ASSERT_TRUE(infer({ids("input_ids", {2, 2}, {1, 2, 5, 6})}, {"embeddings"}));
+  EXPECT_EQ(hits->value(), 3);
+  const ModelStatistics counted = model_->statistics();
+  EXPECT_EQ(counted.success.count, 3U);
+  EXPECT_EQ(counted.execution_count, 2U);
+  EXPECT_THAT(metrics_.text(),
+              HasSubstr("nv_inference_pending_request_count{model=\"m\",version=\"3\"} 0\n"));
 }
 
 }  // namespace

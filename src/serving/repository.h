@@ -37,6 +37,8 @@ struct RepositoryOptions {
   EngineOptions engine;
   int64_t default_max_batch_size = 4;  // --backend-config=onnxruntime,default-max-batch-size=N
   MemoryBudget* memory = nullptr;      // outlives the repository; null: no limit
+  std::shared_ptr<ResultCache> results = {};      // null: no vectors are kept
+  std::shared_ptr<ResponseCache> responses = {};  // null: no answers are cached
   // Where loads that end the process leave their marks (load_marks.h); empty: nowhere.
   std::filesystem::path load_marks_folder = {};
 };

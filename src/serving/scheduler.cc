@@ -42,6 +42,7 @@ Scheduler::~Scheduler() {
 }
 
 void Scheduler::submit(std::vector<Job> jobs) {
+  if (options_.results) options_.results->answer(jobs, clock_.now_ns());
   if (const auto refusal = enqueue(jobs)) {
     for (Job& job : jobs) job.done(*refusal);
     return;
@@ -53,6 +54,12 @@ void Scheduler::submit(std::vector<Job> jobs) {
   }
 }
 
+JobQueue::Engines Scheduler::engines() const {
+  return {.cost_per_second = rate_.cost_per_second(engines_.size()),
+          .running_cost = running_cost_,
+          .count = engines_.size()};
+}
+
 // Moves the jobs into the queue, or leaves them all and says why.
 std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
   if (jobs.empty()) return std::nullopt;
@@ -61,19 +68,17 @@ std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
     return not_ready(
         "Server is stopping, scheduler for model has stopped accepting new inference requests");
   }
-  const auto scope = jobs.front().scope;
-  const JobQueue::Engines engines{.cost_per_second = rate_.cost_per_second(engines_.size()),
-                                  .running_cost = running_cost_};
-  if (auto refusal = queue_.push(jobs, engines, clock_.now_ns())) return refusal;
-  scope->queued();
-  return std::nullopt;
+  const uint64_t joins = queue_.joins();
+  auto refusal = queue_.push(jobs, engines(), clock_.now_ns());
+  if (options_.joins) options_.joins->add(static_cast<double>(queue_.joins() - joins));
+  return refusal;
 }
 
 // The next work, waiting for it; nullopt when there will be none any more.
 std::optional<JobQueue::Pulled> Scheduler::pull() {
   MutexLock lock(mutex_);
   while (true) {
-    auto pulled = queue_.take(clock_.now_ns());
+    auto pulled = queue_.take(clock_.now_ns(), engines());
     if (!pulled.empty()) {
       running_cost_ += pulled.batch_cost;
       return pulled;

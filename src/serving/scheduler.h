@@ -23,6 +23,7 @@
 #include "serving/failure_log.h"
 #include "serving/job.h"
 #include "serving/job_queue.h"
+#include "serving/result_cache.h"
 #include "serving/statistics.h"
 
 namespace neso {
@@ -30,6 +31,8 @@ namespace neso {
 struct SchedulerOptions {
   JobQueueOptions queue = {};
   PoolingSpec pooling = {};
+  std::shared_ptr<Metric> joins = {};                // counts jobs that joined others; may be null
+  std::shared_ptr<const ModelResults> results = {};  // of earlier requests; null: none are kept
 };
 
 class Scheduler {
@@ -55,11 +58,11 @@ class Scheduler {
 
  private:
   Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder);
+  JobQueue::Engines engines() const REQUIRES(mutex_);
   std::optional<Error> enqueue(std::vector<Job>& jobs) EXCLUDES(mutex_);
   std::optional<JobQueue::Pulled> pull() EXCLUDES(mutex_);
   void work(Engine& engine);
   void serve(Engine& engine, JobQueue::Pulled pulled) EXCLUDES(mutex_);
-  size_t cost_of(std::span<const Job> jobs) const;
   void run(Engine& engine, std::span<Job> jobs);
 
   const SchedulerOptions options_;

@@ -238,8 +238,8 @@ TEST_F(SchedulerTest, RefusesARequestThatDoesNotFitIntoTheQueueAsAWhole) {
   Answer b;
   const auto scope = std::make_shared<RequestScope>(recorder_);
   std::vector<Job> jobs;
-  jobs.push_back(job(SequenceWork{.ids = {1}}, a, scope));
-  jobs.push_back(job(SequenceWork{.ids = {2}}, b, scope));
+  jobs.push_back(job(SequenceWork{.ids = {4}}, a, scope));
+  jobs.push_back(job(SequenceWork{.ids = {5}}, b, scope));
   scheduler_->submit(std::move(jobs));
   const Error error = error_of(std::move(a));
   EXPECT_EQ(error.code, ErrorCode::Overloaded);

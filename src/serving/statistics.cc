@@ -72,6 +72,19 @@ void StatisticsRecorder::count_failure(FailureReason reason, uint64_t total_ns) 
   add(totals_.fail, total_ns);
 }
 
+void StatisticsRecorder::count_cache_hit(const RequestDurations& durations, uint64_t lookup_ns) {
+  metrics_.count_cache_hit(durations);
+  MutexLock lock(mutex_);
+  add(totals_.success, durations.total_ns);
+  add(totals_.queue, durations.queue_ns);
+  add(totals_.cache_hit, lookup_ns);
+}
+
+void StatisticsRecorder::count_cache_miss(uint64_t ns) {
+  MutexLock lock(mutex_);
+  add(totals_.cache_miss, ns);
+}
+
 ModelStatistics StatisticsRecorder::snapshot() const {
   MutexLock lock(mutex_);
   ModelStatistics statistics = totals_;
@@ -125,6 +138,13 @@ void RequestScope::succeed(size_t rows) {
   durations_.total_ns = span_ns(start_ns_, now_ns);
   recorder_->count_success(durations_, rows);
   if (trace_) trace_->stamp(TraceEvent::RequestEnd, now_ns);
+}
+
+void RequestScope::succeed_from_cache(uint64_t lookup_ns) {
+  MutexLock lock(mutex_);
+  if (!queued_ns_ || std::exchange(finished_, true)) return;
+  durations_.total_ns = span_ns(start_ns_, recorder_->clock().now_ns());
+  recorder_->count_cache_hit(durations_, lookup_ns);
 }
 
 void RequestScope::fail(FailureReason reason) {

@@ -31,6 +31,10 @@ class StatisticsRecorder {
   void count_execution(const Execution& execution) EXCLUDES(mutex_);
   void count_success(const RequestDurations& durations, size_t rows) EXCLUDES(mutex_);
   void count_failure(FailureReason reason, uint64_t total_ns) EXCLUDES(mutex_);
+  // A success out of the response cache: nothing was computed.
+  void count_cache_hit(const RequestDurations& durations, uint64_t lookup_ns) EXCLUDES(mutex_);
+  // Of a request that was then computed: the time of looking it up and of keeping it.
+  void count_cache_miss(uint64_t ns) EXCLUDES(mutex_);
   void add_pending(int delta) { metrics_.add_pending(delta); }
   void add_tokens(size_t tokens) { metrics_.add_tokens(tokens); }
   void add_truncated_texts(size_t texts) { metrics_.add_truncated_texts(texts); }
@@ -66,6 +70,7 @@ class RequestScope {
   // A part of it ran in this execution.
   void ran(const Execution& execution) EXCLUDES(mutex_);
   void succeed(size_t rows) EXCLUDES(mutex_);
+  void succeed_from_cache(uint64_t lookup_ns) EXCLUDES(mutex_);
   void fail(FailureReason reason) EXCLUDES(mutex_);
 
  private:

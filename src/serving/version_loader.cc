@@ -163,7 +163,9 @@ void VersionLoader::run(Task& task) const {
     const LoadOptions options{.auto_complete_config = options_.auto_complete_config,
                               .engine = options_.engine,
                               .default_max_batch_size = options_.default_max_batch_size,
-                              .memory = options_.memory};
+                              .memory = options_.memory,
+                              .results = options_.results,
+                              .responses = options_.responses};
     return load_model(task.source, *task.config, options, metrics_, clock_);
   };
   auto model = load();

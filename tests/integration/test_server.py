@@ -357,7 +357,7 @@ class KeptConnection:
 
 class Stopping(unittest.TestCase):
     INFER = f"/v2/models/{MODEL}/infer"
-    LONG = {"inputs": text_input(*["long " * 500] * 64)}  # long enough
+    LONG = {"inputs": text_input(*[f"{i} " + "long " * 500 for i in range(64)])}  # long enough
 
     def connect(self, server):
         kept = KeptConnection(server)

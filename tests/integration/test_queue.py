@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Queues, deadlines and caches on the real program."""
+
+import sys
+import threading
+import time
+import unittest
+
+from neso_server import MINILM, ROOT, Server, TemporaryRepository
+
+DATA = ROOT / "tests/data/onnx"
+DOUBLE = DATA / "identity_fp32.onnx"
+POLICIES = """
+  max_batch_size: 4
+  dynamic_batching {
+    priority_levels: 3
+    default_priority_level: 2
+    default_queue_policy { default_timeout_microseconds: 10000000 allow_timeout_override: true max_queue_size: 64 }
+    priority_queue_policy { key: 3 value { timeout_action: DELAY default_timeout_microseconds: 1 } }
+  }
+"""
+BULK_TEXTS = ["the quick brown fox jumps over the lazy dog " * 12 + str(i) for i in range(30)]
+
+
+def text_input(texts):
+    return [{"name": "text", "datatype": "BYTES", "shape": [len(texts), 1], "data": texts}]
+
+
+class Queue(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.repository = TemporaryRepository()
+        cls.repository.add_folder("minilm", MINILM, config="max_batch_size: 1024")
+        graph = [("model.onnx", DOUBLE)]
+        cls.repository.add("cached", config="response_cache { enable: true }", files=graph)
+        cls.repository.add("levels", config=POLICIES, files=graph)
+        cls.repository.add("ordered", config="max_batch_size: 4 dynamic_batching { preserve_ordering: true }", files=graph)
+        cls.server = Server(cls.repository.path, "--cache-config=local,size=1048576", "--result-cache=1000000")
+        (cls.tensor,) = cls.server.get("/v2/models/cached").json()["inputs"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.repository.__exit__()
+
+    def ask(self, model, value, headers=None, **parameters):
+        inputs = [{"name": self.tensor["name"], "datatype": "FP32", "shape": [1, 2], "data": [value, -value]}]
+        body = {"inputs": inputs, "parameters": parameters}
+        return self.server.request("POST", f"/v2/models/{model}/infer", body, headers)
+
+    def statistics(self, model):
+        (statistics,) = self.server.get(f"/v2/models/{model}/stats").json()["model_stats"]
+        return statistics
+
+    def test_nothing_of_a_scheduler_is_without_effect(self):
+        self.assertNotIn("does not act on", self.server.log_text())
+
+    def test_a_priority_is_taken_or_is_the_default(self):
+        for priority in (0, 1, 2, 3, 4, 2**63):
+            with self.subTest(priority):
+                self.assertEqual(self.ask("levels", 1.0, priority=priority, timeout=5_000_000).status, 200)
+
+    def test_a_timeout_means_nothing_without_a_policy(self):
+        self.assertEqual(self.ask("ordered", 1.0, timeout=1).status, 200)
+        self.assertEqual(self.ask("cached", 17.0, timeout=1).status, 200)
+
+    def test_the_response_cache_counts_as_triton_does(self):
+        first = self.ask("cached", 5.0)
+        self.assertEqual(first.status, 200, first.body)
+        for _ in range(2):
+            self.assertEqual(self.ask("cached", 5.0).json()["outputs"], first.json()["outputs"])
+        counted = self.statistics("cached")
+        statistics = counted["inference_stats"]
+        self.assertEqual(statistics["cache_hit"]["count"], 2)
+        self.assertEqual(statistics["success"]["count"], statistics["cache_hit"]["count"] + statistics["cache_miss"]["count"])
+        self.assertEqual(statistics["compute_infer"]["count"], statistics["cache_miss"]["count"])
+        self.assertEqual(counted["execution_count"], statistics["cache_miss"]["count"])
+        metrics = self.server.metrics()
+        self.assertIn('nv_cache_num_hits_per_model{model="cached",version="1"} 2\n', metrics)
+        self.assertRegex(metrics, r"nv_cache_num_hits 2\n")
+        self.assertIn('nv_inference_pending_request_count{model="cached",version="1"} 0\n', metrics)
+
+    def test_a_vector_that_is_kept_is_not_computed_again(self):
+        text = "kept for the next time"
+        first = self.server.embed("minilm", [text])
+        before = self.statistics("minilm")
+        self.assertEqual(self.server.embed("minilm", [text]), first)
+        after = self.statistics("minilm")
+        self.assertEqual(after["execution_count"], before["execution_count"])
+        self.assertEqual(after["inference_stats"]["success"]["count"], before["inference_stats"]["success"]["count"] + 1)
+        self.assertRegex(self.server.metrics(), r'neso_cache_hits_total\{cache="results",model="minilm",version="1"\} [1-9]')
+
+    def test_a_deadline_that_has_passed_ends_the_request(self):
+        for header, value in (("Request-Timeout", "0.000001"), ("X-Request-Timeout-Ms", "0.001"),
+                              ("x-envoy-expected-rq-timeout-ms", "0.001"), ("grpc-timeout", "1n")):
+            with self.subTest(header):
+                answer = self.ask("levels", 1.0, {header: value})
+                self.assertEqual(answer.status, 503, answer.body)
+        self.assertEqual(self.ask("levels", 1.0, {"Request-Timeout": "soon"}).status, 200)
+
+    # What a client waits for is not tested by the clock: the small request is answered while most of the bulk waits.
+    def test_a_small_request_does_not_wait_for_the_bulk_before_it(self):
+        answered = []
+
+        def bulk(number):
+            texts = [f"{number} {text}" for text in BULK_TEXTS]
+            answer = self.server.request("POST", "/v2/models/minilm/infer", {"inputs": text_input(texts)})
+            answered.append(answer.status)
+
+        threads = [threading.Thread(target=bulk, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        while not self.busy("minilm"):
+            time.sleep(0.005)
+        self.server.embed("minilm", ["where is the retry logic?"])
+        before_small = len(answered)
+        for thread in threads:
+            thread.join()
+        self.assertLess(before_small, 4)
+        self.assertEqual(answered, [200] * 4)
+
+    def busy(self, model):
+        return f'nv_inference_pending_request_count{{model="{model}",version="1"}} 0\n' not in self.server.metrics()
+
+    def test_a_request_that_cannot_meet_its_deadline_is_refused_at_once(self):
+        threads = [threading.Thread(target=lambda n=n: self.server.embed("minilm", [f"{n} {t}" for t in BULK_TEXTS]))
+                   for n in range(10, 16)]
+        for thread in threads:
+            thread.start()
+        refusal = None
+        late = [f"late {text}" for text in BULK_TEXTS]
+        while refusal is None and any(thread.is_alive() for thread in threads):
+            answer = self.server.request("POST", "/v2/models/minilm/infer", {"inputs": text_input(late)},
+                                         {"X-Request-Timeout-Ms": "200"})
+            if "retry-after-ms" in answer.headers:
+                refusal = answer
+        for thread in threads:
+            thread.join()
+        self.assertIsNotNone(refusal, "nothing was refused")
+        self.assertEqual(refusal.status, 503)
+        self.assertGreaterEqual(int(refusal.headers["retry-after"]), 1)
+        self.assertIn("try again later", refusal.json()["error"])
+
+
+class NoCache(unittest.TestCase):
+    def test_a_model_that_wants_a_cache_is_served_without_and_the_log_says_so(self):
+        with TemporaryRepository() as repository:
+            repository.add("cached", config="response_cache { enable: true }", files=[("model.onnx", DOUBLE)])
+            with Server(repository.path) as server:
+                self.assertIn("--cache-config=local,size=BYTES", server.log_text())
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv)
