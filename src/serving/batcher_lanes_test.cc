@@ -195,15 +195,15 @@ TEST(BatcherLanes, ABatchDoesNotGrowBeyondTheLargestPreferredSize) {
   EXPECT_THAT(batcher.take(0).batch, ElementsAre(6)) << "what comes first always runs";
 }
 
-TEST(BatcherLanes, WhatComesBeforeARequestIsWhatItsTurnsAllow) {
+TEST(BatcherLanes, WhatComesBeforeARequestIsWhatItsTurnsAllowAndAsMuchAgainOfOthers) {
   Batcher batcher({});
   for (uint64_t id = 1; id <= 100; ++id) batcher.push({.id = id, .cost = 10, .client = 1});
   batcher.push({.id = 101, .cost = 7, .lane = Lane::Bulk, .client = 1});
   batcher.push({.id = 102, .cost = 5, .client = 2});
-  EXPECT_EQ(batcher.cost_before({.client = 1}, 10), 1000 + 5U);
+  EXPECT_EQ(batcher.cost_before({.client = 1}, 10), 1000 + 10U);
   EXPECT_EQ(batcher.cost_before({.client = 2}, 10), 15 + 5U);
-  EXPECT_EQ(batcher.cost_before({.client = 3}, 10), 10 + 5U);
-  EXPECT_EQ(batcher.cost_before({.lane = Lane::Bulk, .client = 3}, 10), 1005 + 7U);
+  EXPECT_EQ(batcher.cost_before({.client = 3}, 10), 10 + 10U);
+  EXPECT_EQ(batcher.cost_before({.lane = Lane::Bulk, .client = 3}, 10), 1005 + 10U);
   EXPECT_EQ(batcher.cost_before({.level = 1, .client = 3}, 10), 1012U);
 }
 

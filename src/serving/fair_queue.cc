@@ -52,7 +52,8 @@ size_t FairQueue::cost_before(uint64_t asking, size_t cost) const {
   const size_t waits = own == clients_.end() ? 0 : own->second.cost;
   size_t before = waits;
   for (const auto& [key, client] : clients_) {
-    if (key != asking) before += std::min(client.cost, waits + cost);
+    // As much again may come while they take turns.
+    if (key != asking) before += std::min(2 * client.cost, waits + cost);
   }
   return before;
 }

@@ -47,9 +47,11 @@ std::optional<Error> JobQueue::refusal(const Place& place, const Job& job, const
   const bool full = max_size != 0 && waiting != waiting_.end() && waiting->second >= max_size;
   const QueuedItem item{
       .level = place.terms.level, .lane = place.terms.lane, .client = client_of(job)};
+  // It is answered with the batch that it is in, which will be like those that run now.
+  const size_t batch_cost = engines.running_cost / engines.count;
   const Workload load{.cost_per_second = engines.cost_per_second,
                       .cost_before = batcher_.cost_before(item, place.cost) + engines.running_cost,
-                      .cost = place.cost};
+                      .cost = std::max(place.cost, batch_cost)};
   // Each lane has room of its own: bulk work does not fill that of small requests.
   if (full || place.cost > options_.max_queued_cost - batcher_.cost(place.terms.lane))
     return full_queue(load);

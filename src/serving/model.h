@@ -37,7 +37,7 @@ struct ModelParts {
   std::optional<ReferenceAgreement> references = {};
   std::shared_ptr<StatisticsRecorder> recorder;
   std::unique_ptr<const ModelResponses> responses = {};  // null: answers are not cached
-  MemoryShare memory;                                 // held while the version lives
+  MemoryShare memory;                                    // held while the version lives
   std::unique_ptr<Scheduler> scheduler;               // null: an ensemble, or a model of sequences
   std::unique_ptr<SequenceScheduler> sequences = {};  // of a model with sequence_batching
 };
