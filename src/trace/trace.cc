@@ -7,8 +7,14 @@
 
 namespace neso {
 
+namespace {
+
+constexpr size_t kEvents = 16;
+
+}  // namespace
+
 std::string_view to_string(TraceEvent event) {
-  constexpr std::array<std::string_view, 16> kNames = {
+  constexpr std::array<std::string_view, kEvents> kNames = {
       "HTTP_RECV_START",      "HTTP_RECV_END",     "HTTP_SEND_START", "HTTP_SEND_END",
       "GRPC_WAITREAD_START",  "GRPC_WAITREAD_END", "GRPC_SEND_START", "GRPC_SEND_END",
       "REQUEST_START",        "QUEUE_START",       "COMPUTE_START",   "COMPUTE_INPUT_END",
@@ -39,7 +45,9 @@ struct Trace::Whole {
   Whole& operator=(const Whole&) = delete;
 
   TracePart& add_part(uint64_t parent) REQUIRES(mutex) {
-    return finished.parts.emplace_back(TracePart{.id = ++ids, .parent_id = parent});
+    TracePart& part = finished.parts.emplace_back(TracePart{.id = ++ids, .parent_id = parent});
+    part.stamps.reserve(kEvents);  // so that a stamp needs no memory
+    return part;
   }
 
   const std::shared_ptr<TraceSink> sink;
