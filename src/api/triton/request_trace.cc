@@ -19,7 +19,7 @@ std::shared_ptr<Trace> begin_trace(Tracer& tracer, std::string_view model,
   return trace;
 }
 
-net::Respond traced(net::Respond respond, std::shared_ptr<Trace> trace) {
+net::Respond traced(net::Respond respond, const std::shared_ptr<Trace>& trace) {
   if (!trace) return respond;
   const auto shared = std::make_shared<net::Respond>(std::move(respond));
   return net::Respond([shared, trace](Result<net::HttpResponse> response) {

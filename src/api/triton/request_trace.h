@@ -16,6 +16,6 @@ std::shared_ptr<Trace> begin_trace(Tracer& tracer, std::string_view model,
                                    const net::HttpRequest& request);
 
 // Keeps the trace until the answer's last byte is written, or its connection is gone.
-net::Respond traced(net::Respond respond, std::shared_ptr<Trace> trace);
+net::Respond traced(net::Respond respond, const std::shared_ptr<Trace>& trace);
 
 }  // namespace neso::triton
