@@ -306,7 +306,8 @@ Result<> check_config(const inference::ModelConfig& config) {
   NESO_TRY_VOID(check_instance_groups(config));
   NESO_TRY_VOID(check_metric_tags(config));
   NESO_TRY_VOID(check_model_metrics(config));
-  return check_tensors(config);
+  NESO_TRY_VOID(check_tensors(config));
+  return check_refused_fields(config);
 }
 
 }  // namespace neso

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which fields of config.pbtxt this build acts on. Everything else that a file sets is told to its
 // author: a setting must not be dropped in silence.
+#include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
@@ -9,6 +10,7 @@
 #include <set>
 #include <span>
 
+#include "config/config_fields.h"
 #include "config/model_config_message.h"
 
 namespace neso {
@@ -52,7 +54,6 @@ constexpr std::string_view kHonoured[] = {
     "response_cache",
     "sequence_batching.control_input",
     "sequence_batching.direct",
-    "sequence_batching.iterative_sequence",  // refused
     "sequence_batching.max_sequence_idle_microseconds",
     "sequence_batching.oldest.max_candidate_sequences",
     "sequence_batching.oldest.max_queue_delay_microseconds",
@@ -62,7 +63,6 @@ constexpr std::string_view kHonoured[] = {
     "sequence_batching.state.initial_state",
     "sequence_batching.state.input_name",
     "sequence_batching.state.output_name",
-    "sequence_batching.state.use_growable_memory",  // refused
     "version_policy",
 };
 // Messages that are looked into: they hold honoured fields, or say nothing as long as all their
@@ -108,11 +108,22 @@ void collect(const pb::Message& message, const std::string& prefix, std::set<std
 
 }  // namespace
 
+bool is_honoured_field(const std::string& path) {
+  return contains(kHonoured, path);
+}
+
+bool is_opened_field(const std::string& path) {
+  return contains(kOpened, path);
+}
+
 std::vector<std::string> fields_without_effect(const inference::ModelConfig& config) {
   static_assert(std::is_sorted(std::begin(kHonoured), std::end(kHonoured)));
   static_assert(std::is_sorted(std::begin(kOpened), std::end(kOpened)));
   std::set<std::string> paths;
   collect(config, "", paths);
+  for (const auto& [key, value] : config.parameters()) {
+    if (is_gpu_parameter(key)) paths.insert(fmt::format("parameters[\"{}\"]", key));
+  }
   return {paths.begin(), paths.end()};
 }
 

@@ -40,6 +40,12 @@ SequenceBatching to_sequence_batching(const inference::ModelConfig& config);
 // "dynamic_batching.priority_levels".
 std::vector<std::string> fields_without_effect(const inference::ModelConfig& config);
 
+// The lists behind that: acted on with all that is below it; a message that is looked into.
+bool is_honoured_field(const std::string& path);
+bool is_opened_field(const std::string& path);
+// No field is set that changes what the model computes and that this build cannot act on.
+Result<> check_refused_fields(const inference::ModelConfig& config);
+
 // The plain struct with the message attached; not_honoured stays empty.
 ModelConfig to_model_config(inference::ModelConfig proto);
 

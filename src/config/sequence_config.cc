@@ -142,8 +142,7 @@ SequenceState to_state(const Proto::State& proto) {
   SequenceState state{.input = proto.input_name(),
                       .output = proto.output_name(),
                       .dtype = to_dtype(proto.data_type()),
-                      .dims = {proto.dims().begin(), proto.dims().end()},
-                      .growable_memory = proto.use_growable_memory()};
+                      .dims = {proto.dims().begin(), proto.dims().end()}};
   for (const auto& initial : proto.initial_state()) {
     state.initial_states.push_back(
         {.name = initial.name(),
@@ -182,12 +181,6 @@ Result<> check_sequence_batching(const inference::ModelConfig& config) {
   if (!(utilization >= 0 && utilization <= 1)) {
     return invalid_argument(
         "sequence batching minimum slot utilization must be in range (0.0, 1.0] for {}",
-        config.name());
-  }
-  if (batching.iterative_sequence()) {
-    return unsupported(
-        "sequence_batching.iterative_sequence is for models that ask to be run again; a graph runs "
-        "once for a request. Remove it from the config of {}",
         config.name());
   }
   return {};

@@ -42,7 +42,6 @@ struct SequenceState {
   DType dtype = DType::Fp32;
   Shape dims;                                // without the batch dimension
   std::vector<InitialState> initial_states;  // at most one is allowed
-  bool growable_memory = false;
 };
 
 struct SequenceBatching {

@@ -118,8 +118,8 @@ TEST(SequenceConfig, RefusesInTritonsWords) {
        "unexpected data type for control CONTROL_SEQUENCE_CORRID for m. Allowed data types are "
        "TYPE_UINT64, TYPE_INT64, TYPE_UINT32, TYPE_INT32 and TYPE_STRING"},
       {"iterative_sequence: true",
-       "sequence_batching.iterative_sequence is for models that ask to be run again; a graph runs "
-       "once for a request. Remove it from the config of m"},
+       "'sequence_batching.iterative_sequence' cannot be honoured: a graph never asks to be run "
+       "again. Remove it from the config of m"},
   };
   for (const auto& [body, sentence] : cases) EXPECT_EQ(refusal(body), sentence) << body;
 }

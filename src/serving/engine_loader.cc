@@ -38,6 +38,7 @@ Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id
   constexpr int kMostThreads = 1024;
   OnnxOptions options;
   options.pad_token_id = pad_token_id;
+  options.graph_optimization_level = config.graph_optimization_level;
   NESO_TRY(options.intra_op_threads,
            number_parameter(config, "intra_op_thread_count", 0, kMostThreads));
   NESO_TRY(options.inter_op_threads,

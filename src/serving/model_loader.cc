@@ -159,6 +159,18 @@ Result<> complete_config(Loading& loading) {
   return {};
 }
 
+// Only texts are packed; a graph that wants its requests end to end would get something else.
+Result<> check_no_ragged_input(const ModelConfig& config) {
+  for (const ModelTensor& input : config.inputs) {
+    if (!input.allow_ragged_batch) continue;
+    return unsupported(
+        "input '{}' of model '{}' sets allow_ragged_batch, which only a text encoder has an effect "
+        "of here; other graphs run with inputs of one shape. Remove it from the config",
+        input.name, config.name);
+  }
+  return {};
+}
+
 Result<EncoderModel> make_encoder_model(const Loading& loading) {
   const EngineInfo& info = loading.engine.info;
   EncoderModel model;
@@ -382,6 +394,7 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
       NESO_TRY(loading.sequence_tensors,
                SequenceTensors::make(loading.config, loading.engine.info, source.model_folder));
     }
+    NESO_TRY_VOID(check_no_ragged_input(loading.config));
     NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
     parts.kind = make_tensor_model(loading.config);
   }

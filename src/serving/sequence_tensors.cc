@@ -177,13 +177,6 @@ Result<> check_states(const ModelConfig& config, const EngineInfo& engine) {
       return invalid_argument("State input name '{}' specified more than once.", state.input);
     if (!outputs.insert(state.output).second)
       return invalid_argument("State output name '{}' specified more than once.", state.output);
-    if (state.growable_memory) {
-      return invalid_argument(
-          "'use_growable_memory' can only work with KIND_GPU model instances right now. Please "
-          "either change the instance type to KIND_GPU or set 'use_growable_memory' to false for "
-          "state input '{}'.",
-          state.input);
-    }
     NESO_TRY_VOID(check_state_side(config, state, state.input, engine.inputs, "input"));
     NESO_TRY_VOID(check_state_side(config, state, state.output, engine.outputs, "output"));
     NESO_TRY_VOID(check_initial_state(state));

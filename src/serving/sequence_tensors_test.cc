@@ -190,10 +190,6 @@ TEST_F(SequenceTensorsTest, StatesThatCannotBeKeptAreRefused) {
        "'initial_state' dim for input name 'IN' doesn't match 'state' dim description. 3 != 2"},
       {[](SequenceState& s) { s.initial_states[0].has_data = false; },
        "initial_state setting expects state'IN' to have state_data set"},
-      {[](SequenceState& s) { s.growable_memory = true; },
-       "'use_growable_memory' can only work with KIND_GPU model instances right now. Please either "
-       "change the instance type to KIND_GPU or set 'use_growable_memory' to false for state input "
-       "'IN'."},
       {[](SequenceState& s) { s.dtype = DType::Int64; },
        "unable to load model 'm', configuration expects datatype TYPE_INT64 for input state 'IN', "
        "model provides TYPE_INT32"},
