@@ -85,6 +85,7 @@ Result<RepositoryOptions> repository_options(const ServerOptions& options, Memor
   repository.load_threads = options.model_load_thread_count;
   repository.engine.onnx_runtime_library = options.onnx_runtime_library;
   repository.default_max_batch_size = options.default_max_batch_size;
+  repository.rate_limit = options.rate_limit;
   return repository;
 }
 

@@ -55,7 +55,7 @@ constexpr Note kNotes[] = {
     {"instance_group.host_policy", "instances run on any core"},
     {"instance_group.kind", "KIND_GPU runs on the CPU, with a warning"},
     {"instance_group.rate_limiter",
-     "read by Triton under --rate-limit=execution_count only, which has no effect here"},
+     "as in Triton without --rate-limit=execution_count; with that option it refuses the model"},
     {"instance_group.secondary_devices", "there is none"},
     {"model_transaction_policy.decoupled",
      "a graph answers each request once; it is served by calls and streams alike"},
@@ -71,7 +71,9 @@ constexpr Note kNotes[] = {
     {"output.label_filename", "for classification"},
     {"parameters",
      "intra_op_thread_count, inter_op_thread_count, execution_mode, enable_mem_arena, "
-     "enable_mem_pattern for ONNX Runtime; engine and precision for ours. Those for GPUs are named "
+     "enable_mem_pattern, memory.enable_memory_arena_shrinkage, "
+     "session.use_device_allocator_for_initializers for ONNX Runtime; engine and precision for "
+     "ours. Those for GPUs are named "
      "in the log, others are the model's own"},
     {"platform", "onnxruntime_onnx, neso or ensemble; others are refused"},
     {"runtime", "there is one build of each backend"},
@@ -82,13 +84,8 @@ constexpr Note kNotes[] = {
 
 // Of which the log names those that a config sets. Sorted.
 constexpr std::string_view kGpuParameters[] = {
-    "arena_extend_strategy",
-    "cudnn_conv_algo_search",
-    "cudnn_conv_use_max_workspace",
-    "do_copy_in_default_stream",
-    "gpu_mem_limit",
-    "memory.enable_memory_arena_shrinkage",
-    "session.use_device_allocator_for_initializers",
+    "arena_extend_strategy",     "cudnn_conv_algo_search", "cudnn_conv_use_max_workspace",
+    "do_copy_in_default_stream", "gpu_mem_limit",
 };
 
 template <size_t N>

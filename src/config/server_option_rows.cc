@@ -221,7 +221,7 @@ OptionTable server_option_table(std::string synopsis, ServerDraft& draft) {
                        http_section(o), grpc_section(draft), sagemaker_section(), vertex_section(),
                        metrics_section(o), tracing_section(o), backend_section(draft),
                        repository_agent_section(), response_cache_section(draft),
-                       rate_limiter_section(), memory_section(o), neso_section(o),
+                       rate_limiter_section(o), memory_section(o), neso_section(o),
                        deprecated_section(draft)}};
 }
 

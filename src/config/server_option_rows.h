@@ -38,7 +38,7 @@ OptionSection vertex_section();
 OptionSection backend_section(ServerDraft& draft);
 OptionSection repository_agent_section();
 OptionSection response_cache_section(ServerDraft& draft);
-OptionSection rate_limiter_section();
+OptionSection rate_limiter_section(ServerOptions& o);
 OptionSection memory_section(ServerOptions& options);
 // server_option_rows_tracing.cc
 OptionSection tracing_section(ServerOptions& options);

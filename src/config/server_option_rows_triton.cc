@@ -135,11 +135,18 @@ OptionSection response_cache_section(ServerDraft& draft) {
             "Folder of Triton's caches.", "the response cache is a part of the server"}}};
 }
 
-OptionSection rate_limiter_section() {
+OptionSection rate_limiter_section(ServerOptions& o) {
+  const OptionValue rate_limit = {
+      "string", "off", [&o](std::string_view text) -> Result<> {
+        constexpr std::string_view kModes[] = {"off", "execution_count"};
+        NESO_TRY(const size_t mode, read_choice(text, "rate-limit", kModes));
+        o.rate_limit = mode == 1;
+        return {};
+      }};
   return {"Rate Limiter",
-          {{"rate-limit", ignored_choice("off", "rate-limit", {"off", "execution_count"}),
-            "\"execution_count\" lets instances wait for the resources that their models ask for.",
-            kNoRateLimiter, "off"},
+          {{"rate-limit", rate_limit,
+            "\"execution_count\" refuses models whose instance_group.rate_limiter asks for "
+            "resources: an instance runs as soon as it is free. \"off\" loads them."},
            {"rate-limit-resource", rate_limit_resource_value(),
             "A resource of the rate limiter. May be given several times.", kNoRateLimiter}}};
 }

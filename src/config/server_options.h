@@ -39,6 +39,7 @@ struct ServerOptions {
   int repository_poll_secs = 15;
   std::vector<std::string> load_models;
   size_t model_load_thread_count = 4;
+  bool rate_limit = false;  // --rate-limit=execution_count
 
   bool allow_http = true;
   std::string http_address = "0.0.0.0";

@@ -356,6 +356,12 @@ TEST(ServerOptions, UnknownVariablesAreNamedWithTheNearestOne) {
               ElementsAre(EndsWith("did you mean NESO_HTTP_PORT?")));
 }
 
+TEST(ServerOptions, ARateLimitIsOffUnlessItIsAskedFor) {
+  EXPECT_FALSE(options({}).rate_limit);
+  EXPECT_FALSE(options({"--rate-limit=off"}).rate_limit);
+  EXPECT_TRUE(options({"--rate-limit=execution_count"}).rate_limit);
+}
+
 TEST(ServerOptions, BackendSettingsFallBackToThoseForAll) {
   const ServerOptions o =
       options({"--backend-config=onnxruntime,default-max-batch-size=8", "--backend-config=a=b,c",

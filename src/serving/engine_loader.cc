@@ -46,6 +46,13 @@ Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id
   NESO_TRY(options.execution_mode, number_parameter(config, "execution_mode", 0, 1));
   NESO_TRY(const int arena, number_parameter(config, "enable_mem_arena", 1, 1));
   NESO_TRY(const int pattern, number_parameter(config, "enable_mem_pattern", 1, 1));
+  NESO_TRY(const int initializers,
+           number_parameter(config, "session.use_device_allocator_for_initializers", 0, 1));
+  options.use_device_allocator_for_initializers = initializers == 1;
+  if (const auto found = config.parameters.find("memory.enable_memory_arena_shrinkage");
+      found != config.parameters.end()) {
+    options.arena_shrinkage = found->second;
+  }
   options.enable_mem_arena = arena == 1;
   options.enable_mem_pattern = pattern == 1;
   return options;

@@ -36,6 +36,7 @@ struct RepositoryOptions {
   size_t load_threads = 4;
   EngineOptions engine;
   int64_t default_max_batch_size = 4;  // --backend-config=onnxruntime,default-max-batch-size=N
+  bool rate_limit = false;             // --rate-limit=execution_count
   MemoryBudget* memory = nullptr;      // outlives the repository; null: no limit
   std::shared_ptr<ResultCache> results = {};      // null: no vectors are kept
   std::shared_ptr<ResponseCache> responses = {};  // null: no answers are cached

@@ -50,6 +50,7 @@ class RepositoryTest : public ::testing::Test {
     RepositoryOptions options{
         .folders = {folder_.path()}, .control = control, .startup_models = std::move(startup)};
     options.engine.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
+    options.rate_limit = rate_limit_;
     auto repository = Repository::open(options, metrics_, clock_);
     ASSERT_TRUE(repository) << repository.error().message;
     repository_ = std::move(repository).value();
@@ -66,6 +67,7 @@ class RepositoryTest : public ::testing::Test {
   TemporaryFolder folder_;
   ManualClock clock_;
   MetricRegistry metrics_;
+  bool rate_limit_ = false;
   std::unique_ptr<Repository> repository_;
 };
 
@@ -77,6 +79,19 @@ TEST_F(RepositoryTest, ExplicitStartsWithWhatIsNamedAndKnowsTheRest) {
   EXPECT_TRUE(repository_->all_ready());
   EXPECT_EQ(repository_->lookup("a", {}).error().message,
             "Request for unknown model: 'a' is not found");
+}
+
+TEST_F(RepositoryTest, ALimitThatIsAskedForAndCannotBeKeptRefusesTheModel) {
+  add_version("m", 1);
+  std::ofstream(folder_.path() / "m" / "config.pbtxt")
+      << "instance_group { count: 1 rate_limiter { resources { name: \"r\" count: 1 } } }";
+  rate_limit_ = true;
+  open(ModelControl::Explicit);
+  EXPECT_THAT(load("m"), HasSubstr("model 'm' sets instance_group.rate_limiter, which cannot be "
+                                   "honoured"));
+  rate_limit_ = false;
+  open(ModelControl::Explicit);
+  EXPECT_EQ(load("m"), "");
 }
 
 TEST_F(RepositoryTest, ExplicitWithoutNamesStartsEmptyAndReady) {

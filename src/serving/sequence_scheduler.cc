@@ -26,11 +26,6 @@ bool names_a_sequence(const CorrelationId& id) {
   return number != nullptr ? *number != 0 : !std::get<std::string>(id).empty();
 }
 
-std::string text_of(const CorrelationId& id) {
-  const auto* number = std::get_if<uint64_t>(&id);
-  return number != nullptr ? std::to_string(*number) : std::get<std::string>(id);
-}
-
 }  // namespace
 
 SequenceLimits sequence_limits(const SequenceBatching& batching, size_t engines) {
@@ -144,7 +139,8 @@ void SequenceScheduler::advance() {
     advancing_ = true;
   }
   for (bool more = true; more;) {
-    contain("running sequences", [this] {
+    bool taken = false;
+    contain("running sequences", [this, &taken] {
       SequenceSlots::Taken due;
       {
         MutexLock lock(mutex_);
@@ -153,9 +149,11 @@ void SequenceScheduler::advance() {
         const bool drained = stopping_ && slots_.empty();
         if (drained || slots_.next_wakeup().value_or(kNever) < wake_ns_) changed_.notify_all();
       }
+      taken = true;
       dispatch(due);
     });
     MutexLock lock(mutex_);
+    if (!taken) changed_.notify_all();  // without memory: watch() tries again
     more = again_;
     advancing_ = more;
   }

@@ -198,11 +198,6 @@ uint64_t number_of(const CorrelationId& id) {
   return hash;
 }
 
-std::string text_of(const CorrelationId& id) {
-  const auto* number = std::get_if<uint64_t>(&id);
-  return number != nullptr ? std::to_string(*number) : std::get<std::string>(id);
-}
-
 // Numbers keep the low bytes of the id, as in Triton.
 Tensor id_tensor(const CorrelationId& id, DType dtype, Shape shape) {
   if (dtype == DType::Bytes) {
@@ -216,6 +211,11 @@ Tensor id_tensor(const CorrelationId& id, DType dtype, Shape shape) {
 }
 
 }  // namespace
+
+std::string text_of(const CorrelationId& id) {
+  const auto* number = std::get_if<uint64_t>(&id);
+  return number != nullptr ? std::to_string(*number) : std::get<std::string>(id);
+}
 
 Result<SequenceTensors> SequenceTensors::make(const ModelConfig& config, const EngineInfo& engine,
                                               const std::filesystem::path& model_folder) {

@@ -15,6 +15,9 @@
 
 namespace neso {
 
+// A number in decimal.
+std::string text_of(const CorrelationId& id);
+
 class SequenceTensors {
  public:
   // config.sequence_batching is set. Reads initial states from model_folder. The sentences are

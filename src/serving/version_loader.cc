@@ -61,6 +61,18 @@ void warn_about_gpus(const ModelConfig& config) {
       config.name);
 }
 
+// Who asks for a limit must not get a model that overruns it.
+Result<> check_rate_limit(const ModelConfig& config, bool rate_limit) {
+  constexpr std::string_view kField = "instance_group.rate_limiter";
+  if (!rate_limit || std::ranges::find(config.not_honoured, kField) == config.not_honoured.end())
+    return {};
+  return unsupported(
+      "model '{}' sets {}, which cannot be honoured: an instance runs as soon as it is free. "
+      "Remove "
+      "it from the config, or start the server without --rate-limit=execution_count",
+      config.name, kField);
+}
+
 // How many of a model's loads have not ended, and whether one failed.
 struct Progress {
   std::atomic<size_t> missing = 0;
@@ -105,6 +117,7 @@ std::vector<EnsembleStep> VersionLoader::steps(
 Result<ModelToLoad> VersionLoader::prepare(FoundModel found,
                                            const std::optional<std::string>& config_json) const {
   NESO_TRY(ModelConfig config, read_config(found, config_json));
+  NESO_TRY_VOID(check_rate_limit(config, options_.rate_limit));
   if (!config.not_honoured.empty()) {
     log_warning("model '{}': its config sets {}, which this server does not act on", found.name,
                 fmt::join(config.not_honoured, ", "));

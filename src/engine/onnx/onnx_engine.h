@@ -23,6 +23,8 @@ struct OnnxOptions {
   int graph_optimization_level = 0;  // -1 basic, 0 all, 1 extended, 2 disabled
   bool enable_mem_arena = true;
   bool enable_mem_pattern = true;
+  std::string arena_shrinkage;  // after each run, of these devices: "cpu:0"; empty: of none
+  bool use_device_allocator_for_initializers = false;
   // For encode: the id that fills padded places.
   int32_t pad_token_id = 0;
 };

@@ -281,7 +281,9 @@ TEST(OnnxEngine, RunsUnderEveryOption) {
                                  .execution_mode = level == 1 ? 1 : 0,
                                  .graph_optimization_level = level,
                                  .enable_mem_arena = level > 0,
-                                 .enable_mem_pattern = level < 0};
+                                 .enable_mem_pattern = level < 0,
+                                 .arena_shrinkage = level > 0 ? "cpu:0" : "",
+                                 .use_device_allocator_for_initializers = level == 2};
     auto engine = onnx_fixture::open("simple", options);
     EXPECT_TRUE(run(*engine, simple_inputs())) << level;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onnx/ort_model.h"
 
+#include <onnxruntime_run_options_config_keys.h>
 #include <onnxruntime_session_options_config_keys.h>
 
 #include <functional>
@@ -56,6 +57,11 @@ Result<OptionsHandle> session_options(const OrtApi& api, const OnnxOptions& opti
       api, options.enable_mem_arena ? api.EnableCpuMemArena(raw) : api.DisableCpuMemArena(raw)));
   NESO_TRY_VOID(ort_check(
       api, options.enable_mem_pattern ? api.EnableMemPattern(raw) : api.DisableMemPattern(raw)));
+  if (options.use_device_allocator_for_initializers) {
+    NESO_TRY_VOID(ort_check(
+        api,
+        api.AddSessionConfigEntry(raw, kOrtSessionOptionsUseDeviceAllocatorForInitializers, "1")));
+  }
   const int severity = log_verbose_enabled(1) ? ORT_LOGGING_LEVEL_INFO : ORT_LOGGING_LEVEL_WARNING;
   NESO_TRY_VOID(ort_check(api, api.SetSessionLogSeverityLevel(raw, severity)));
   // Only what check_onnx_file has read: never the library's own file format, whatever the file is
@@ -67,12 +73,17 @@ Result<OptionsHandle> session_options(const OrtApi& api, const OnnxOptions& opti
 
 // Of a run the library logs each failure, which its status tells, and each output whose declared
 // shape is not true: a line or more per request. So it keeps silent unless all is wanted.
-Result<OrtHandle<OrtRunOptions>> quiet_runs(const OrtApi& api) {
+Result<OrtHandle<OrtRunOptions>> quiet_runs(const OrtApi& api, const OnnxOptions& options) {
   OrtRunOptions* raw = nullptr;
   NESO_TRY_VOID(ort_check(api, api.CreateRunOptions(&raw)));
   OrtHandle<OrtRunOptions> handle(raw, api.ReleaseRunOptions);
   const int severity = log_verbose_enabled(1) ? ORT_LOGGING_LEVEL_INFO : ORT_LOGGING_LEVEL_FATAL;
   NESO_TRY_VOID(ort_check(api, api.RunOptionsSetRunLogSeverityLevel(raw, severity)));
+  if (!options.arena_shrinkage.empty()) {
+    NESO_TRY_VOID(
+        ort_check(api, api.AddRunConfigEntry(raw, kOrtRunOptionsConfigEnableMemoryArenaShrinkage,
+                                             options.arena_shrinkage.c_str())));
+  }
   return handle;
 }
 
@@ -173,7 +184,7 @@ Result<OrtModel> OrtModel::open(std::shared_ptr<const OnnxRuntime> runtime,
   NESO_TRY_VOID(
       ort_check_load(api, api.CreateSession(runtime->env(), path.c_str(), settings.get(), &raw)));
   OrtHandle<OrtSession> session(raw, api.ReleaseSession);
-  NESO_TRY(auto run_options, quiet_runs(api));
+  NESO_TRY(auto run_options, quiet_runs(api, options));
   OrtModel model(std::move(runtime), std::move(session), std::move(run_options));
   NESO_TRY_VOID(model.read_declarations());
   return model;
