@@ -3,10 +3,14 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
+
 namespace neso {
 
 std::string text_table(const std::vector<std::string>& header,
-                       const std::vector<std::vector<std::string>>& rows) {
+                       const std::vector<std::vector<std::string>>& cells) {
+  std::vector<std::vector<std::string>> rows = cells;
+  for (auto& row : rows) std::ranges::transform(row, row.begin(), &printable);
   std::vector<size_t> widths(header.size());
   const auto widen = [&](const std::vector<std::string>& row) {
     for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
