@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sentences are Triton's (core/src/ensemble_scheduler and ensemble_utils.cc).
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "serving/ensemble.h"
@@ -113,6 +117,55 @@ class PartsCheck {
   std::map<std::string, Described> tensors_;
 };
 
+const EnsembleStep* writer_of(const ModelConfig& config, const std::string& tensor) {
+  for (const EnsembleStep& step : config.ensemble_steps) {
+    for (const auto& [output, written] : step.output_map) {
+      if (written == tensor) return &step;
+    }
+  }
+  return nullptr;
+}
+
+// Goes back from a tensor that is never made to what its step waits for, until a tensor comes
+// again.
+Error cycle_of(const ModelConfig& config, const std::set<std::string>& made, std::string tensor) {
+  std::vector<std::string> way;
+  while (std::ranges::find(way, tensor) == way.end()) {
+    way.push_back(tensor);
+    for (const auto& [input, read] : writer_of(config, tensor)->input_map) {
+      if (!made.contains(read)) tensor = read;
+    }
+  }
+  way.erase(way.begin(), std::ranges::find(way, tensor));
+  way.push_back(tensor);
+  return invalid_argument("in ensemble '{}', steps wait for each other: '{}'", config.name,
+                          fmt::join(way, "' needs '"));
+}
+
+// A step runs once all that it reads is there; here some of them never would. Every tensor that is
+// read is an input or written by a step.
+Result<> check_order(const ModelConfig& config) {
+  std::set<std::string> made;
+  for (const ModelTensor& input : config.inputs) made.insert(input.name);
+  std::set<const EnsembleStep*> ran;
+  const auto missing = [&](const EnsembleStep& step) {
+    return std::ranges::find_if(step.input_map,
+                                [&](const auto& entry) { return !made.contains(entry.second); });
+  };
+  for (bool goes_on = true; std::exchange(goes_on, false);) {
+    for (const EnsembleStep& step : config.ensemble_steps) {
+      if (missing(step) != step.input_map.end() || !ran.insert(&step).second) continue;
+      for (const auto& [output, tensor] : step.output_map) made.insert(tensor);
+      goes_on = true;
+    }
+  }
+  for (const EnsembleStep& step : config.ensemble_steps) {
+    if (const auto found = missing(step); found != step.input_map.end())
+      return cycle_of(config, made, found->second);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> check_ensemble_graph(const ModelConfig& config) {
@@ -150,7 +203,7 @@ Result<> check_ensemble_graph(const ModelConfig& config) {
         "writes it",
         config.name, tensor);
   }
-  return {};
+  return check_order(config);
 }
 
 Result<> check_ensemble_parts(const ModelConfig& config, const EnsembleContext& context) {

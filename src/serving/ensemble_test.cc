@@ -194,5 +194,22 @@ TEST_F(EnsembleTest, TensorsThatLeadNowhereAreNamed) {
               HasSubstr("ensemble tensor 'sum' can appear in an output map only once"));
 }
 
+TEST_F(EnsembleTest, B42_StepsThatWaitForEachOtherAreNamed) {
+  EXPECT_THAT(refusal(R"(
+platform: "ensemble"
+max_batch_size: 8
+input [ { name: "A" data_type: TYPE_INT32 dims: [ 16 ] } ]
+output [ { name: "B" data_type: TYPE_INT32 dims: [ 16 ] } ]
+ensemble_scheduling { step [
+  { model_name: "simple" model_version: -1
+    input_map { key: "INPUT0" value: "A" } input_map { key: "INPUT1" value: "y" }
+    output_map { key: "OUTPUT0" value: "x" } },
+  { model_name: "simple" model_version: -1
+    input_map { key: "INPUT0" value: "A" } input_map { key: "INPUT1" value: "x" }
+    output_map { key: "OUTPUT0" value: "y" } output_map { key: "OUTPUT1" value: "B" } } ] }
+)"),
+              HasSubstr("in ensemble 'chain', steps wait for each other: 'y' needs 'x' needs 'y'"));
+}
+
 }  // namespace
 }  // namespace neso
