@@ -13,6 +13,8 @@
 #include <string_view>
 
 #include "app/command.h"
+#include "base/log.h"
+#include "base/log_reopen.h"
 
 namespace neso {
 namespace {
@@ -64,6 +66,9 @@ void exit_on_termination() {
   sigaddset(&action.sa_mask, SIGTERM);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  log_enabled(LogLevel::Info);  // makes the log, which a handler must not
+  action.sa_handler = [](int) { reopen_log_file(); };
+  sigaction(SIGHUP, &action, nullptr);
 }
 
 void stop_on_termination() {

@@ -6,8 +6,8 @@
 namespace neso {
 
 // From now on the first of the two ends the process with status 0 (nothing was served yet, nothing
-// is lost) unless stop_on_termination() came before; also what write_errors_instead_of_signals()
-// does. First thing in the program.
+// is lost) unless stop_on_termination() came before; SIGHUP only reopens the log's file; also what
+// write_errors_instead_of_signals() does. First thing in the program.
 void exit_on_termination();
 
 // The process serves: the next of the two only wakes wait_for_termination(), a further one ends the

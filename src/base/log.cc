@@ -16,6 +16,7 @@
 #include "base/cut_text.h"
 #include "base/error.h"
 #include "base/json_escape.h"
+#include "base/log_reopen.h"
 #include "base/thread_annotations.h"
 
 namespace neso {
@@ -31,6 +32,7 @@ struct LogState {
   std::atomic<bool> info{true};
   std::atomic<int> verbose_level{0};
   std::atomic<uint64_t> dropped{0};
+  std::atomic<bool> reopen{false};
   Mutex mutex;
   LogSettings settings GUARDED_BY(mutex);
   int descriptor GUARDED_BY(mutex) = STDERR_FILENO;
@@ -99,6 +101,17 @@ bool write_all(LogState& log, std::string_view text) REQUIRES(log.mutex) {
   return true;
 }
 
+// -1, and errno, when it cannot be opened.
+int open_file(const LogSettings& settings) {
+  return ::open(settings.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+}
+
+void write_from_now_on(LogState& log, int descriptor) REQUIRES(log.mutex) {
+  if (log.descriptor != STDERR_FILENO) ::close(log.descriptor);
+  log.descriptor = descriptor;
+  log.stalled = log.torn = false;
+}
+
 // All but the file.
 void put_in_force(LogState& log) REQUIRES(log.mutex) {
   log.error = log.settings.error;
@@ -110,6 +123,10 @@ void put_in_force(LogState& log) REQUIRES(log.mutex) {
 void write_line(LogLevel level, std::string_view text, const std::source_location& where) {
   LogState& log = state();
   MutexLock lock(log.mutex);
+  if (log.reopen.exchange(false) && !log.settings.file.empty()) {
+    if (const int descriptor = open_file(log.settings); descriptor >= 0)
+      write_from_now_on(log, descriptor);
+  }
   std::string line = log.torn ? "\n" : "";  // ends what the line before could not
   line += prefix(level, log.settings.format, where);
   line += text;
@@ -125,15 +142,13 @@ Result<> set_log_settings(const LogSettings& settings) {
   if (settings.file != log.settings.file) {
     int descriptor = STDERR_FILENO;
     if (!settings.file.empty()) {
-      descriptor = ::open(settings.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+      descriptor = open_file(settings);
       if (descriptor < 0) {
         return invalid_argument("cannot open the log file '{}': {}; choose another with --log-file",
                                 settings.file, std::generic_category().message(errno));
       }
     }
-    if (log.descriptor != STDERR_FILENO) ::close(log.descriptor);
-    log.descriptor = descriptor;
-    log.stalled = log.torn = false;
+    write_from_now_on(log, descriptor);
   }
   log.settings = settings;
   put_in_force(log);
@@ -167,6 +182,11 @@ std::optional<LogFormat> log_format_from(std::string_view word) {
     if (word == to_string(format)) return format;
   }
   return std::nullopt;
+}
+
+void reopen_log_file() noexcept {
+  static_assert(std::atomic<bool>::is_always_lock_free);
+  state().reopen = true;
 }
 
 uint64_t dropped_log_lines() {

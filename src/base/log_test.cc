@@ -11,11 +11,13 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/file.h"
+#include "base/log_reopen.h"
 #include "base/temporary_folder.h"
 
 namespace neso {
@@ -175,6 +177,16 @@ TEST_F(LogTest, AppendsToAnExistingFile) {
   apply(settings());
   log_info("second");
   EXPECT_THAT(written(), MatchesRegex("I[^\n]*\"first\"\nI[^\n]*\"second\"\n"));
+}
+
+TEST_F(LogTest, F05_AFileThatWasMovedAwayIsMadeAnew) {
+  log_info("first");
+  std::filesystem::rename(folder_ / "log", folder_ / "log.1");
+  log_info("second");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "log"));
+  reopen_log_file();
+  log_info("third");
+  EXPECT_THAT(written(), MatchesRegex("I[^\n]*\"third\"\n"));
 }
 
 TEST_F(LogTest, SettingsChangeOneByOneWhileTheOthersStay) {
