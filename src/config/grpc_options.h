@@ -2,10 +2,12 @@
 // How the gRPC server treats its connections, as the command line says; defaults are Triton's.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace neso {
 
@@ -15,7 +17,11 @@ struct RequiredHeader {
   std::string value;
 };
 
-// By group of calls: "health", "metadata", "inference", ...
+inline constexpr std::array<std::string_view, 9> kRestrictableGroups = {
+    "health",           "metadata",   "inference", "shared-memory", "model-config",
+    "model-repository", "statistics", "trace",     "logging"};
+
+// By group of calls.
 using RequiredHeaders = std::map<std::string, RequiredHeader, std::less<>>;
 
 enum class CompressionLevel { None, Low, Medium, High };

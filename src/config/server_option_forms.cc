@@ -2,7 +2,6 @@
 #include "config/server_option_forms.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "base/error.h"
@@ -51,9 +50,6 @@ Result<> check_named_setting(std::string_view text, std::string_view option,
 
 Result<> add_restriction(std::string_view text, std::string_view kind,
                          RequiredHeaders& restricted) {
-  constexpr std::array<std::string_view, 9> kGroups = {
-      "health",           "metadata",   "inference", "shared-memory", "model-config",
-      "model-repository", "statistics", "trace",     "logging"};
   const size_t colon = text.find(':');
   const size_t equals = text.find('=', colon);
   const RequiredHeader header{.key = std::string(text.substr(colon + 1, equals - colon - 1)),
@@ -62,7 +58,7 @@ Result<> add_restriction(std::string_view text, std::string_view kind,
     const size_t comma = std::min(names.find(','), names.size());
     const std::string_view name = names.substr(0, comma);
     names.remove_prefix(std::min(comma + 1, names.size()));
-    if (std::ranges::find(kGroups, name) == kGroups.end())
+    if (std::ranges::find(kRestrictableGroups, name) == kRestrictableGroups.end())
       return invalid_argument("unknown restricted {} '{}' ", kind, name);
     if (!restricted.emplace(name, header).second) {
       return invalid_argument("restricted {} '{}' can not be specified in multiple config groups",

@@ -77,6 +77,30 @@ Result<> check_something_is_served(ServerOptions& o) {
   return {};
 }
 
+// Who restricts a group over one protocol hardly means to leave the other one open.
+void note_open_twins(ServerOptions& o) {
+  struct Side {
+    std::string_view option, protocol, allow;
+    bool served;
+    const RequiredHeaders& restricted;
+  };
+  const Side http{"--http-restricted-api", "HTTP", "--allow-http", o.allow_http, o.http_restricted};
+  const Side grpc{"--grpc-restricted-protocol", "gRPC", "--allow-grpc", o.allow_grpc,
+                  o.grpc.restricted};
+  const auto note = [&](const Side& guarded, const Side& open) {
+    std::string groups;
+    for (const auto& [group, header] : guarded.restricted) {
+      if (!open.restricted.contains(group)) groups += (groups.empty() ? "" : ", ") + group;
+    }
+    if (groups.empty() || !guarded.served || !open.served) return;
+    o.notes.push_back(fmt::format(
+        "{} restricts {} over {} only: {} leaves it open; add {}, or {}=false", guarded.option,
+        groups, guarded.protocol, open.protocol, open.option, open.allow));
+  };
+  note(http, grpc);
+  note(grpc, http);
+}
+
 // What TLS needs, before a port is opened.
 Result<> settle_ssl(GrpcOptions& grpc) {
   grpc.use_ssl = grpc.use_ssl || grpc.use_ssl_mutual;
@@ -139,6 +163,7 @@ Result<> settle(ServerDraft& draft) {
   if (const auto size = options.backend_setting("onnxruntime", "default-max-batch-size")) {
     NESO_TRY(options.default_max_batch_size, read_integer(*size, 0, INT32_MAX));
   }
+  note_open_twins(options);
   NESO_TRY_VOID(check_something_is_served(options));
   note_traces_without_a_place(options);
   NESO_TRY_VOID(settle_ssl(options.grpc));

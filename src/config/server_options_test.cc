@@ -310,6 +310,22 @@ TEST(ServerOptions, GrpcConnectionsAreConfigured) {
   EXPECT_EQ(o.restricted.at("health").key, "a");
 }
 
+TEST(ServerOptions, B13_WhatIsRestrictedOverOneProtocolOnlyIsToldOf) {
+  const ServerOptions o = options({"--http-restricted-api=inference,logging:X-Key=a=b",
+                                   "--grpc-restricted-protocol=logging:k=v"});
+  EXPECT_EQ(o.http_restricted.at("inference").key, "X-Key");
+  EXPECT_EQ(o.http_restricted.at("inference").value, "a=b");
+  EXPECT_THAT(
+      o.notes,
+      ElementsAre(
+          "--http-restricted-api restricts inference over HTTP only: gRPC leaves it open; add "
+          "--grpc-restricted-protocol, or --allow-grpc=false"));
+  EXPECT_THAT(options({"--grpc-restricted-protocol=health:k=v"}).notes,
+              ElementsAre(HasSubstr("restricts health over gRPC only: HTTP leaves it open; add "
+                                    "--http-restricted-api, or --allow-http=false")));
+  EXPECT_THAT(options({"--http-restricted-api=health:k=v", "--allow-grpc=false"}).notes, IsEmpty());
+}
+
 TEST(ServerOptions, MutualTlsIsTls) {
   const GrpcOptions o = options({"--grpc-use-ssl-mutual=true", "--grpc-server-cert=c",
                                  "--grpc-server-key=k", "--grpc-root-cert=r"})

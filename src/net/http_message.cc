@@ -11,23 +11,23 @@ char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-bool same_name(std::string_view a, std::string_view b) {
+}  // namespace
+
+bool same_header_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return lower(x) == lower(y); });
 }
 
-}  // namespace
-
 std::optional<std::string_view> HttpRequest::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
-    if (same_name(key, name)) return value;
+    if (same_header_name(key, name)) return value;
   }
   return std::nullopt;
 }
 
 size_t HttpRequest::header_count(std::string_view name) const {
   return static_cast<size_t>(std::count_if(headers.begin(), headers.end(), [&](const auto& field) {
-    return same_name(field.first, name);
+    return same_header_name(field.first, name);
   }));
 }
 

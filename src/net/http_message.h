@@ -20,6 +20,9 @@ namespace neso::net {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+// Names of headers are equal whatever their case.
+bool same_header_name(std::string_view a, std::string_view b);
+
 struct HttpRequest {
   std::string method;  // "GET"
   std::string path;    // the target before '?', not decoded
@@ -47,6 +50,9 @@ struct HttpResponse {
   std::string body;
   // Let go of once the last byte is written, or the connection is gone; may be null.
   std::shared_ptr<const void> held_until_sent = {};
+
+  // An error with words; a health probe's "no" has none.
+  bool is_refusal() const { return status >= 400 && !body.empty(); }
 };
 
 // Answers one request, from any thread, once. Destroyed unanswered: the client gets a 503.

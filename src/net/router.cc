@@ -47,6 +47,7 @@ struct Router::Node {
   std::unique_ptr<Node> any;
   std::map<std::string, Endpoint, std::less<>> methods;
   std::string allow;  // their names, for the Allow header
+  RouteGate gate;
 
   // The child for one segment of a pattern, made when missing.
   Node& child(std::string_view segment, std::vector<std::string>& names) {
@@ -105,6 +106,7 @@ Router::Router(std::vector<Route> routes, HttpHandler not_found, MethodHandler m
     }
     if (!node->allow.empty()) node->allow += ", ";
     node->allow += route.method;
+    if (route.gate) node->gate = std::move(route.gate);
     const bool added =
         node->methods
             .emplace(std::move(route.method), Endpoint{std::move(route.handler), std::move(names)})
@@ -119,6 +121,9 @@ void Router::operator()(HttpRequest request, Respond respond) const {
   const Node* node =
       request.path.starts_with('/') ? table_->root.find(request.path, values) : nullptr;
   if (node == nullptr) return table_->not_found(std::move(request), std::move(respond));
+  if (node->gate) {
+    if (auto refusal = node->gate(request)) return respond(std::move(*refusal));
+  }
   const auto method = node->methods.find(request.method);
   if (method == node->methods.end()) {
     return table_->method_not_allowed(std::move(request), node->allow, std::move(respond));

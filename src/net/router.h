@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,10 +33,16 @@ class PathParameters {
 // Called on an I/O thread, as an HttpHandler is.
 using RouteHandler = std::function<void(HttpRequest, PathParameters, Respond)>;
 
+// Asked before a request's method is looked at: an answer refuses it.
+using RouteGate = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
+
 struct Route {
   std::string method;   // "GET"; methods are case-sensitive
   std::string pattern;  // "/v2/models/{model}/versions/{version:digits}/infer"
   RouteHandler handler;
+  // Guards the whole path, whatever the method; null: nothing does. The last of a path's gates
+  // counts.
+  RouteGate gate = {};
 };
 
 // Immutable after construction; any thread, cheap to copy.

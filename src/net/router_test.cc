@@ -107,6 +107,25 @@ TEST_F(RouterTest, AnotherMethodIs405WithAllow) {
   EXPECT_EQ(run(r, "PUT", "/c"), "404");
 }
 
+TEST_F(RouterTest, B13_AGateStandsBeforeEveryMethodOfItsPath) {
+  Route guarded = route("GET", "/a/{x}");
+  guarded.gate = [](const HttpRequest& request) -> std::optional<HttpResponse> {
+    if (request.query == "open") return std::nullopt;
+    return HttpResponse{.status = 403};
+  };
+  const Router r = router({guarded, route("POST", "/a/{x}"), route("GET", "/b")});
+  for (const char* method : {"GET", "POST", "PUT"}) {
+    HttpRequest request = request_for(method, "/a/1");
+    ran_.clear();
+    r(request, Respond([](Result<HttpResponse> response) { EXPECT_EQ(response->status, 403); }));
+    EXPECT_EQ(ran_, "") << method;
+    request.query = "open";
+    r(request, Respond([](Result<HttpResponse>) {}));
+    EXPECT_NE(ran_, "") << method;
+  }
+  EXPECT_EQ(run(r, "GET", "/b"), "GET /b");
+}
+
 TEST_F(RouterTest, RoutersChainThroughNotFound) {
   const Router second = router({route("GET", "/second")});
   const Router first({route("GET", "/first")}, second,

@@ -10,12 +10,12 @@
 #include "api/triton/caller.h"
 #include "api/triton/describe.h"
 #include "api/triton/generate_api.h"
+#include "api/triton/guarded_routes.h"
 #include "api/triton/infer_request.h"
 #include "api/triton/logging_api.h"
 #include "api/triton/model_target.h"
 #include "api/triton/repository_request.h"
 #include "api/triton/request_trace.h"
-#include "api/triton/restricted_routes.h"
 #include "api/triton/shared_memory_api.h"
 #include "api/triton/status.h"
 #include "api/triton/trace_api.h"
@@ -232,27 +232,35 @@ bool is_health_path(std::string_view path) {
   return path.starts_with("/v2/health/") || path.ends_with("/ready");
 }
 
-std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api, Service& service,
-                                      const TritonApiOptions& options) {
-  std::vector<net::Route> routes;
-  const auto at_once = [&](std::string method, std::string pattern, const auto& answer) {
-    routes.push_back({std::move(method), std::move(pattern),
-                      [answer](const HttpRequest& request, const PathParameters& path,
-                               Respond respond) { respond(answer(request, path)); }});
-  };
-  at_once("GET", "/v2",
-          [api](const HttpRequest&, const PathParameters&) { return api->server_metadata(); });
-  at_once("GET", "/v2/health/live",
-          [api](const HttpRequest&, const PathParameters&) { return api->live(); });
-  at_once("GET", "/v2/health/ready",
-          [api](const HttpRequest&, const PathParameters&) { return api->ready(); });
-  at_once("GET", "/v2/models/stats",
-          [api](const HttpRequest&, const PathParameters& path) { return api->statistics(path); });
-  at_once("POST", "/v2/repository/index",
-          [api](const HttpRequest& request, const PathParameters&) { return api->index(request); });
-  at_once("POST", "/v2/repository/{repository}/index",
-          [api](const HttpRequest& request, const PathParameters&) { return api->index(request); });
+// A door of one operation that is answered at once.
+template <typename Answer>
+net::Route at_once(std::string method, std::string pattern, const Answer& answer) {
+  return {std::move(method), std::move(pattern),
+          [answer](const HttpRequest& request, const PathParameters& path, Respond respond) {
+            respond(answer(request, path));
+          }};
+}
+
+void add_server_routes(GuardedRoutes& routes, const std::shared_ptr<const TritonApi>& api) {
+  routes.of("metadata")
+      .push_back(at_once("GET", "/v2", [api](const HttpRequest&, const PathParameters&) {
+        return api->server_metadata();
+      }));
+  auto& health = routes.of("health");
+  health.push_back(
+      at_once("GET", "/v2/health/live",
+              [api](const HttpRequest&, const PathParameters&) { return api->live(); }));
+  health.push_back(
+      at_once("GET", "/v2/health/ready",
+              [api](const HttpRequest&, const PathParameters&) { return api->ready(); }));
+}
+
+void add_repository_routes(std::vector<net::Route>& routes,
+                           const std::shared_ptr<const TritonApi>& api) {
   for (const std::string repository : {"/v2/repository", "/v2/repository/{repository}"}) {
+    routes.push_back(at_once(
+        "POST", repository + "/index",
+        [api](const HttpRequest& request, const PathParameters&) { return api->index(request); }));
     routes.push_back({"POST", repository + "/models/{model}/load",
                       [api](const HttpRequest& request, const PathParameters& path,
                             Respond respond) { api->load(request, path, std::move(respond)); }});
@@ -260,31 +268,44 @@ std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& ap
                       [api](const HttpRequest& request, const PathParameters& path,
                             Respond respond) { api->unload(request, path, std::move(respond)); }});
   }
+}
+
+void add_model_routes(GuardedRoutes& routes, const std::shared_ptr<const TritonApi>& api) {
+  // A door of an operation that only looks at the model.
+  const auto add = [&](std::string_view group, std::string pattern,
+                       HttpResponse (TritonApi::*operation)(const PathParameters&) const) {
+    routes.of(group).push_back(
+        at_once("GET", std::move(pattern),
+                [api, operation](const HttpRequest&, const PathParameters& path) {
+                  return ((*api).*operation)(path);
+                }));
+  };
+  add("statistics", "/v2/models/stats", &TritonApi::statistics);
   for (const std::string model :
        {"/v2/models/{model}", "/v2/models/{model}/versions/{version:digits}"}) {
-    at_once("GET", model, [api](const HttpRequest&, const PathParameters& path) {
-      return api->model_metadata(path);
-    });
-    at_once("GET", model + "/ready", [api](const HttpRequest&, const PathParameters& path) {
-      return api->model_ready(path);
-    });
-    at_once("GET", model + "/config", [api](const HttpRequest&, const PathParameters& path) {
-      return api->model_config(path);
-    });
-    at_once("GET", model + "/stats", [api](const HttpRequest&, const PathParameters& path) {
-      return api->statistics(path);
-    });
-    routes.push_back({"POST", model + "/infer",
-                      [api](HttpRequest request, const PathParameters& path, Respond respond) {
-                        api->infer(std::move(request), path, std::move(respond));
-                      }});
+    add("metadata", model, &TritonApi::model_metadata);
+    add("health", model + "/ready", &TritonApi::model_ready);
+    add("model-config", model + "/config", &TritonApi::model_config);
+    add("statistics", model + "/stats", &TritonApi::statistics);
+    routes.of("inference")
+        .push_back({"POST", model + "/infer",
+                    [api](HttpRequest request, const PathParameters& path, Respond respond) {
+                      api->infer(std::move(request), path, std::move(respond));
+                    }});
   }
-  add_logging_routes(routes);
-  add_generate_routes(routes, service, options.max_input_bytes);
-  add_shared_memory_routes(routes, service.shared_memory());
-  add_trace_routes(routes, service);
-  restrict_routes(routes, options.restricted);
-  return routes;
+}
+
+std::vector<net::Route> triton_routes(const std::shared_ptr<const TritonApi>& api, Service& service,
+                                      const TritonApiOptions& options) {
+  GuardedRoutes routes;
+  add_server_routes(routes, api);
+  add_model_routes(routes, api);
+  add_repository_routes(routes.of("model-repository"), api);
+  add_logging_routes(routes.of("logging"));
+  add_generate_routes(routes.of("inference"), service, options.max_input_bytes);
+  add_shared_memory_routes(routes.of("shared-memory"), service.shared_memory());
+  add_trace_routes(routes.of("trace"), service);
+  return routes.take(options.restricted);
 }
 
 }  // namespace
