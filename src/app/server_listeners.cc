@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <memory>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "api/grpc/grpc_server.h"
+#include "api/request_errors.h"
 #include "api/triton/status.h"
 #include "api/triton/triton_api.h"
 #include "app/version.h"
@@ -26,9 +30,22 @@ constexpr milliseconds kLastRequests{500};
 // For a scrape that is under way when everything else is done.
 constexpr milliseconds kLastScrape{1000};
 
-net::HttpServerOptions http_options(const ServerOptions& options, MemoryBudget& memory) {
+// What servers need of the program.
+struct Shared {
+  MetricRegistry& metrics;
+  MemoryBudget& memory;
+};
+
+std::function<void(int)> count_refusals(MetricRegistry& metrics, std::string_view api) {
+  return [errors = std::make_shared<const RequestErrors>(metrics, api)](int status) {
+    errors->count(triton::error_reason(status));
+  };
+}
+
+net::HttpServerOptions http_options(const ServerOptions& options, const Shared& shared) {
   net::HttpServerOptions http;
-  http.memory = &memory;
+  http.memory = &shared.memory;
+  http.on_refusal = count_refusals(shared.metrics, "http");
   http.address = options.http_address;
   http.port = options.http_port;
   http.port_hint = "choose another with --http-port";
@@ -39,8 +56,9 @@ net::HttpServerOptions http_options(const ServerOptions& options, MemoryBudget& 
   return http;
 }
 
-net::HttpServerOptions metrics_options(const ServerOptions& options, MemoryBudget& memory) {
-  net::HttpServerOptions http = http_options(options, memory);
+net::HttpServerOptions metrics_options(const ServerOptions& options, const Shared& shared) {
+  net::HttpServerOptions http = http_options(options, shared);
+  http.on_refusal = count_refusals(shared.metrics, "metrics");
   http.name = "Metrics Service";
   http.address = options.metrics_address;
   http.port = options.metrics_port;
@@ -50,9 +68,10 @@ net::HttpServerOptions metrics_options(const ServerOptions& options, MemoryBudge
   return http;
 }
 
-grpc_api::GrpcServerOptions grpc_options(const ServerOptions& options, MemoryBudget& memory) {
+grpc_api::GrpcServerOptions grpc_options(const ServerOptions& options, const Shared& shared) {
   grpc_api::GrpcServerOptions grpc;
-  grpc.memory = &memory;
+  grpc.memory = &shared.memory;
+  grpc.errors = std::make_shared<const RequestErrors>(shared.metrics, "grpc");
   grpc.address = options.grpc_address;
   grpc.port = options.grpc_port;
   grpc.port_hint = "choose another with --grpc-port";
@@ -117,9 +136,10 @@ std::string triton_error(const Error& error) {
 
 Result<Listeners> start_listeners(const ServerOptions& options, Service& service,
                                   MetricRegistry& metrics, MemoryBudget& memory) {
+  const Shared shared{metrics, memory};
   Listeners listeners;
   if (options.allow_grpc) {
-    auto started = grpc_api::GrpcServer::start(grpc_options(options, memory), service);
+    auto started = grpc_api::GrpcServer::start(grpc_options(options, shared), service);
     if (!started)
       return Error{started.error().code,
                    "failed to start GRPC service: " + triton_error(started.error())};
@@ -132,7 +152,7 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
     api.max_input_bytes = options.http_max_input_size;
     api.restricted = options.http_restricted;
     auto started = net::HttpServer::start(
-        http_options(options, memory),
+        http_options(options, shared),
         net::guard_loopback(options.http_address, foreign_host("--http-address"),
                             triton::make_triton_api(service, api)));
     if (!started)
@@ -142,7 +162,7 @@ Result<Listeners> start_listeners(const ServerOptions& options, Service& service
   }
   if (options.allow_metrics) {
     auto started = net::HttpServer::start(
-        metrics_options(options, memory),
+        metrics_options(options, shared),
         net::guard_loopback(options.metrics_address, foreign_host("--metrics-address"),
                             metrics_handler(metrics)));
     if (!started)

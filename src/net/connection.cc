@@ -2,6 +2,8 @@
 // Bytes into requests, and answers in their order.
 #include "net/connection.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
@@ -74,8 +76,10 @@ void SocketConnection::start(const Refusal& refusal) {
 
 void SocketConnection::answer(uint64_t number, Result<HttpResponse> response) noexcept {
   if (closed_) return;
-  answers_.answer(number,
-                  response ? *std::move(response) : own_answer(server_.options, response.error()));
+  HttpResponse ready =
+      response ? *std::move(response) : own_answer(server_.options, response.error());
+  if (ready.is_refusal()) note_refusal(ready.status, ready.body);
+  answers_.answer(number, std::move(ready));
   answers_memory_.set(answers_.answer_bytes());
   if (thread_.dispatching() != this) proceed();  // else the dispatching proceed() goes on
 }
@@ -201,13 +205,21 @@ void SocketConnection::dispatch(ParsedRequest parsed) {
     const Dispatching dispatching(thread_, this);
     server_.handler(std::move(parsed.request), std::move(respond));
   } catch (const std::bad_alloc&) {  // unless the respond that was dropped has answered
-    answers_.answer(number, out_of_memory_answer(server_.options));
+    answer(number, out_of_memory_answer(server_.options));
   }
 }
 
 void SocketConnection::refuse(const Refusal& refusal) {
+  note_refusal(refusal.status, refusal.sentence);
   answer_last(own_answer(server_.options, refusal));
-  server_.refusals.note(server_.options.name, peer_, refusal);
+}
+
+void SocketConnection::note_refusal(int status, std::string_view words) noexcept {
+  contain("a refusal's line in the log", [&] {
+    if (server_.options.on_refusal) server_.options.on_refusal(status);
+    server_.refusals.note(server_.options.name, peer_, fmt::format("{}", status),
+                          words.substr(0, words.find_first_of("\r\n")));
+  });
 }
 
 // Reads no further requests.

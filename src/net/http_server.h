@@ -49,6 +49,9 @@ struct HttpServerOptions {
   // The body of an answer that the server itself gives (400, 413, ...), from status and sentence;
   // called once for each, on an I/O thread. Without it such answers are plain text.
   std::function<std::string(int status, const std::string& sentence)> error_body;
+  // Told the status of every answer that refuses, the handler's (HttpResponse::is_refusal()) and
+  // the server's own, once each, on an I/O thread; to be counted.
+  std::function<void(int status)> on_refusal;
 };
 
 class HttpServer {

@@ -13,6 +13,7 @@ namespace neso::net {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr std::string_view kGet = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -231,6 +232,28 @@ TEST_F(Refusals, ConnectionsOverTheLimitGet503) {
     const auto answer = TestClient(server_->port()).ask(kGet);
     return answer && answer->status == 200;
   }));
+}
+
+TEST_F(Refusals, EachIsToldOfOnceWhoeverRefuses) {
+  std::vector<int> told;  // by the one I/O thread
+  HttpServerOptions options = test_options();
+  options.threads = 1;
+  options.on_refusal = [&](int status) { told.push_back(status); };
+  server_ = start_server(options, [](HttpRequest request, Respond respond) {
+    if (request.path == "/lost") return;  // the respond that is dropped answers
+    HttpResponse response = text_answer(request.path == "/not-ready" ? "" : "words");
+    response.status = request.path == "/good" ? 200 : 400;
+    respond(std::move(response));
+  });
+  TestClient client(server_->port());
+  for (const char* path : {"/good", "/bad", "/not-ready", "/lost"}) {
+    ASSERT_TRUE(client.send("GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n"));
+    ASSERT_TRUE(client.answer()) << path;
+  }
+  ASSERT_TRUE(client.send("GET\r\n\r\n"));
+  ASSERT_TRUE(client.answer());
+  server_.reset();
+  EXPECT_THAT(told, ElementsAre(400, 503, 400));
 }
 
 TEST_F(Refusals, WithoutAnErrorBodyTheSentenceIsPlainText) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/refusal_log.h"
 
+#include "base/cut_text.h"
 #include "base/log.h"
 
 namespace neso::net {
@@ -8,9 +9,11 @@ namespace neso::net {
 namespace {
 constexpr int64_t kMinuteNs = 60'000'000'000;
 constexpr size_t kMaxPeers = 1024;
+constexpr size_t kMaxWords = 256;
 }  // namespace
 
-bool RefusalLog::note(std::string_view server, std::string_view peer, const Refusal& refusal) {
+bool RefusalLog::note(std::string_view server, std::string_view peer, std::string_view status,
+                      std::string_view words) {
   const std::string_view address = peer.substr(0, peer.rfind(':'));
   {
     MutexLock lock(mutex_);
@@ -24,7 +27,7 @@ bool RefusalLog::note(std::string_view server, std::string_view peer, const Refu
   log_warning(
       "{}: refused a request of {} with {}: {} (further refusals of this address are not logged "
       "for a minute)",
-      server, peer, refusal.status, refusal.sentence);
+      server, peer, status, cut_text(words, kMaxWords));
   return true;
 }
 

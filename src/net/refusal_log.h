@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log lines about requests that the server itself refused: at most one per peer address and minute,
-// so that a hostile or broken client cannot fill the log.
+// Log lines about refused requests: at most one per peer address and minute, so that a hostile or
+// broken client cannot fill the log.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/thread_annotations.h"
-#include "net/grammar.h"
 
 namespace neso::net {
 
@@ -18,9 +17,10 @@ class RefusalLog {
  public:
   explicit RefusalLog(const Clock& clock) : clock_(clock) {}
 
-  // `peer` is "address:port". Returns whether a line was written. Any thread.
-  bool note(std::string_view server, std::string_view peer, const Refusal& refusal)
-      EXCLUDES(mutex_);
+  // `peer` is "address:port"; `words` are those that the client is told. Returns whether a line was
+  // written. Any thread.
+  bool note(std::string_view server, std::string_view peer, std::string_view status,
+            std::string_view words) EXCLUDES(mutex_);
 
  private:
   const Clock& clock_;

@@ -52,6 +52,7 @@ class SocketConnection final : public Connection,
   bool has_room();
   void dispatch(ParsedRequest parsed);
   void refuse(const Refusal& refusal);
+  void note_refusal(int status, std::string_view words) noexcept;
   void answer_last(HttpResponse response) noexcept;
 
   bool wants_requests() const {

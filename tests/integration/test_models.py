@@ -48,7 +48,9 @@ class FailingRuns(unittest.TestCase):
         sentence = answer.json()["error"]
         self.assertIn("the model's Gather node cannot compute with these inputs: indices element out of data bounds, idx=7", sentence)
         self.assertEqual(self.failures(), (20, {"REJECTED": 0, "CANCELED": 0, "BACKEND": 20, "OTHER": 0}))
-        self.assertEqual([line for line in self.server.log if "Gather" in line or line.startswith("E")], [])
+        told = [line for line in self.server.log if "Gather" in line or line.startswith("E")]
+        self.assertLessEqual(len(told), 2, told)  # one of a client a minute
+        self.assertTrue(all("HTTPService: refused a request of 127.0.0.1:" in line for line in told), told)
         # Refused before it is queued: counted nowhere.
         self.assertEqual(self.pick(1, datatype="INT32").status, 400)
         self.assertEqual(self.failures()[0], 20)

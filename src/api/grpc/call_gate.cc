@@ -5,6 +5,9 @@
 #include <ranges>
 #include <vector>
 
+#include "api/grpc/grpc_status.h"
+#include "base/secret.h"
+
 namespace neso::grpc_api {
 namespace {
 
@@ -22,10 +25,20 @@ Result<> CallGate::admit(std::string_view group,
   const auto [first, last] = context.client_metadata().equal_range(name);
   // Sent twice, with one wrong value, is refused: nobody can tell which was meant.
   const bool all_right = first != last && std::all_of(first, last, [&](const auto& sent) {
-                           return std::string_view(sent.second.data(), sent.second.size()) == value;
+                           return same_secret({sent.second.data(), sent.second.size()}, value);
                          });
   if (all_right) return {};
   return not_ready("This protocol is restricted, expecting header '{}'", name);
+}
+
+::grpc::Status CallGate::refuse(std::string_view peer, const Error& error) {
+  if (errors_) errors_->count(error_reason(error.code));
+  ::grpc::Status status = to_status(error);
+  if (error.code == ErrorCode::Cancelled) return status;  // whoever leaves did nothing wrong
+  refusals_.note("GRPCInferenceService", peer,
+                 fmt::format("status {}", static_cast<int>(status.error_code())),
+                 status.error_message());
+  return status;
 }
 
 void CallGate::opened(const std::shared_ptr<OpenStream>& stream) {

@@ -12,11 +12,14 @@
 #include <string>
 #include <string_view>
 
+#include "api/request_errors.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "base/thread_annotations.h"
 #include "config/grpc_options.h"
 #include "net/activity.h"
+#include "net/refusal_log.h"
 
 namespace neso::grpc_api {
 
@@ -28,8 +31,6 @@ class OpenStream {
   virtual void close_soon() = 0;
 };
 
-using Restrictions = std::map<std::string, RequiredHeader, std::less<>>;
-
 // Triton's words for a server that stops.
 inline Error stopping_error() {
   return not_ready("GRPC server is shutting down and has stopped accepting new requests.");
@@ -37,10 +38,18 @@ inline Error stopping_error() {
 
 class CallGate {
  public:
-  explicit CallGate(Restrictions restricted) : restricted_(std::move(restricted)) {}
+  explicit CallGate(RequiredHeaders restricted, std::shared_ptr<const RequestErrors> errors = {})
+      : restricted_(std::move(restricted)), errors_(std::move(errors)) {}
 
   // May the call come in? `group` is one of the names of --grpc-restricted-protocol.
   Result<> admit(std::string_view group, const ::grpc::CallbackServerContext& context) const;
+
+  // The status that ends a call, or a request of a stream, with this error, which is counted and
+  // may get a line in the log. Once for each; `peer` is the context's.
+  ::grpc::Status refuse(std::string_view peer, const Error& error);
+  ::grpc::Status status(const ::grpc::CallbackServerContext& context, const Result<>& result) {
+    return result ? ::grpc::Status::OK : refuse(context.peer(), result.error());
+  }
 
   // Calls that must be finished before the server may stop.
   net::Activity& activity() { return activity_; }
@@ -53,7 +62,9 @@ class CallGate {
   bool stopping() const { return stopping_; }
 
  private:
-  const Restrictions restricted_;
+  const RequiredHeaders restricted_;
+  const std::shared_ptr<const RequestErrors> errors_;
+  net::RefusalLog refusals_{system_clock()};
   net::Activity activity_;
   std::atomic<bool> stopping_ = false;
   Mutex mutex_;

@@ -119,7 +119,7 @@ Error cannot_listen(const GrpcServerOptions& options) {
 class ServerOnGrpc final : public GrpcServer {
  public:
   ServerOnGrpc(const GrpcServerOptions& options, Service& service)
-      : gate_(options.connections.restricted),
+      : gate_(options.connections.restricted, options.errors),
         port_{.service = service,
               .gate = gate_,
               .memory = options.memory,

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "api/request_errors.h"
 #include "base/memory_budget.h"
 #include "base/result.h"
 #include "config/grpc_options.h"
@@ -24,6 +25,8 @@ struct GrpcServerOptions {
   std::string server_version;          // Triton's release whose interface this is
   // What messages count against; outlives the server; null: no limit.
   MemoryBudget* memory = nullptr;
+  // Counts the calls that are refused; null: nobody does.
+  std::shared_ptr<const RequestErrors> errors = {};
   // How late somebody who watches the health may learn of a change.
   std::chrono::milliseconds health_interval{1000};
 };

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/cut_text.h"
+#include "base/printable.h"
 
 namespace neso::grpc_api {
 namespace {
@@ -38,8 +39,31 @@ constexpr size_t kMaxSentence = 2048;
   return ::grpc::StatusCode::INTERNAL;
 }
 
+RequestErrorReason error_reason(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::InvalidArgument:
+    case ErrorCode::AlreadyExists:
+      return RequestErrorReason::InvalidArgument;
+    case ErrorCode::NotFound:
+      return RequestErrorReason::NotFound;
+    case ErrorCode::Unsupported:
+      return RequestErrorReason::Unsupported;
+    case ErrorCode::TooLarge:
+      return RequestErrorReason::TooLarge;
+    case ErrorCode::Overloaded:
+    case ErrorCode::NotReady:
+    case ErrorCode::DeadlineExceeded:
+      return RequestErrorReason::Unavailable;
+    case ErrorCode::Cancelled:
+      return RequestErrorReason::Cancelled;
+    case ErrorCode::Internal:
+      return RequestErrorReason::Internal;
+  }
+  return RequestErrorReason::Internal;
+}
+
 ::grpc::Status to_status(const Error& error) {
-  return {status_code(error.code), std::string(cut_text(error.message, kMaxSentence))};
+  return {status_code(error.code), std::string(cut_text(printable(error.message), kMaxSentence))};
 }
 
 ::grpc::Status to_status(const Result<>& result) {

@@ -5,11 +5,14 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/status.h>
 
+#include "api/request_errors.h"
 #include "base/result.h"
 
 namespace neso::grpc_api {
 
 ::grpc::StatusCode status_code(ErrorCode code);
+// What neso_request_errors_total calls it.
+RequestErrorReason error_reason(ErrorCode code);
 
 // The sentence is cut where it would be longer than what clients accept beside an answer.
 ::grpc::Status to_status(const Error& error);

@@ -125,14 +125,14 @@ class HealthService final : public Health::CallbackService {
     const auto admitted = gate_.admit("health", *context);
     response->set_status(state_of(service_));
     ::grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(to_status(admitted));
+    reactor->Finish(gate_.status(*context, admitted));
     return reactor;
   }
 
   ::grpc::ServerWriteReactor<HealthCheckResponse>* Watch(CallbackServerContext* context,
                                                          const HealthCheckRequest*) override {
     if (const auto admitted = gate_.admit("health", *context); !admitted)
-      return new Refusal(to_status(admitted));
+      return new Refusal(gate_.status(*context, admitted));
     const auto watch = std::make_shared<HealthWatch>(service_, gate_, look_every_);
     watch->start();
     return watch.get();

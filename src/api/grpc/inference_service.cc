@@ -232,7 +232,7 @@ class InferenceService final : public Calls {
     Result<> done = port_.gate.admit(group, *context);
     if (done) done = work();
     Reactor* reactor = context->DefaultReactor();
-    reactor->Finish(to_status(done));
+    reactor->Finish(port_.gate.status(*context, done));
     return reactor;
   }
 
@@ -243,14 +243,14 @@ class InferenceService final : public Calls {
     Result<> admitted = port_.gate.admit("model-repository", *context);
     if (admitted) admitted = std::move(request);
     if (!admitted) {
-      reactor->Finish(to_status(admitted));
+      reactor->Finish(port_.gate.status(*context, admitted));
       return reactor;
     }
-    net::Activity& activity = port_.gate.activity();
-    activity.request_begun();
-    work(Completion<void>([reactor, &activity](const Result<>& changed) {
-      activity.requests_ended(1);  // while gRPC, and so the server, still waits for the call
-      reactor->Finish(to_status(changed));
+    CallGate& gate = port_.gate;
+    gate.activity().request_begun();
+    work(Completion<void>([reactor, context, &gate](const Result<>& changed) {
+      gate.activity().requests_ended(1);  // while gRPC, and so the server, still waits for the call
+      reactor->Finish(gate.status(*context, changed));
     }));
     return reactor;
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "api/grpc/call_gate.h"
@@ -137,7 +138,10 @@ class StreamInfer final : public Reactor,
       MutexLock lock(mutex_);
       if (!bytes) broken_ = to_status(out_of_memory());
       turn.answer = bytes;
-      if (!result && failed_in_execution(result.error())) turn.failure = to_status(result.error());
+      if (!result && !finished_) {  // then the gate is still there
+        ::grpc::Status failure = port_.gate.refuse(context_.peer(), result.error());
+        if (failed_in_execution(result.error())) turn.failure = std::move(failure);
+      }
     }
     go_on();
   }
@@ -237,7 +241,7 @@ class Refusal final : public Reactor {
 Reactor* start_stream_infer(const InferPort& port, ::grpc::CallbackServerContext& context) {
   Result<> admitted = port.gate.admit("inference", context);
   if (admitted && port.gate.stopping()) admitted = stopping_error();
-  if (!admitted) return new Refusal(to_status(admitted));
+  if (!admitted) return new Refusal(port.gate.status(context, admitted));
   compress_answers(context, port.compression);
   const auto stream = std::make_shared<StreamInfer>(port, context);
   stream->start();

@@ -56,7 +56,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
         status = failed(result.error());
       }
     } catch (const std::bad_alloc&) {
-      status = to_status(out_of_memory());
+      status = gate_.refuse(context_.peer(), out_of_memory());
     }
     run_.stamp(TraceEvent::GrpcSendStart);
     Finish(std::move(status));  // this may be gone now
@@ -64,12 +64,13 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
 
   ::grpc::Status failed(const Error& error) {
     add_retry_hint(context_, error);
+    ::grpc::Status status = gate_.refuse(context_.peer(), error);
     if (error.code == ErrorCode::Cancelled &&
         context_.deadline() <= std::chrono::system_clock::now()) {
       return {::grpc::StatusCode::DEADLINE_EXCEEDED,
               "the call's deadline passed before the request ran"};
     }
-    return to_status(error);
+    return status;
   }
 
   CallGate& gate_;
@@ -89,7 +90,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
   if (admitted && port.gate.stopping()) admitted = stopping_error();
   if (!admitted) {
     ::grpc::ServerUnaryReactor* refusal = context.DefaultReactor();
-    refusal->Finish(to_status(admitted));
+    refusal->Finish(port.gate.status(context, admitted));
     return refusal;
   }
   compress_answers(context, port.compression);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/triton/status.h"
 
-#include <algorithm>
-
+#include "base/cut_text.h"
 #include "base/json_writer.h"
+#include "base/printable.h"
 
 namespace neso::triton {
 
@@ -33,36 +33,42 @@ bool failed_after_queueing(const Error& error) {
          error.code == ErrorCode::Cancelled;
 }
 
-namespace {
-
-// The length of the UTF-8 character that starts the text, 0 when none does.
-size_t character_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (byte(0) < 0x80) return 1;
-  const size_t length = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : 2;
-  if (byte(0) < 0xC2 || byte(0) > 0xF4 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
+RequestErrorReason error_reason(int http_status) {
+  switch (http_status) {
+    case 401:
+    case 403:
+      return RequestErrorReason::Forbidden;
+    case 404:
+      return RequestErrorReason::NotFound;
+    case 408:
+      return RequestErrorReason::TimedOut;
+    case 413:
+    case 414:
+    case 431:
+      return RequestErrorReason::TooLarge;
+    case 405:
+    case 415:
+    case 417:
+    case 501:
+    case 505:
+      return RequestErrorReason::Unsupported;
+    case 503:
+      return RequestErrorReason::Unavailable;
+    default:
+      return http_status < 500 ? RequestErrorReason::InvalidArgument : RequestErrorReason::Internal;
   }
-  return length;
 }
-
-std::string valid_utf8(std::string_view text) {
-  std::string valid;
-  while (!text.empty()) {
-    const size_t length = character_length(text);
-    valid += length == 0 ? "?" : text.substr(0, length);
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  return valid;
-}
-
-}  // namespace
 
 std::string error_body(std::string_view sentence) {
-  JsonWriter writer;
-  writer.begin_object().key("error").string(valid_utf8(sentence)).end_object();
-  return std::move(writer).text();
+  constexpr size_t kMaxBody = 1024;
+  const std::string whole = printable(sentence.substr(0, 2 * kMaxBody));
+  for (size_t most = kMaxBody - 64;; most /= 2) {  // escapes make it longer than it is
+    JsonWriter writer;
+    writer.begin_object().key("error");
+    writer.string(whole.size() > most ? std::string(cut_text(whole, most)) + "..." : whole);
+    writer.end_object();
+    if (std::string body = std::move(writer).text(); body.size() <= kMaxBody) return body;
+  }
 }
 
 net::HttpResponse error_response(int status, std::string_view sentence,

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/request_errors.h"
 #include "base/result.h"
 #include "net/http_message.h"
 
@@ -16,7 +17,11 @@ int http_status(ErrorCode code);
 // Does this tell of a request that had been queued? Triton answers those in another form.
 bool failed_after_queueing(const Error& error);
 
-// {"error":"<sentence>"}; the sentence is made valid UTF-8.
+// What neso_request_errors_total calls an answer of that status.
+RequestErrorReason error_reason(int http_status);
+
+// {"error":"<sentence>"}, at most 1 KiB: the sentence is made valid UTF-8 without control
+// characters, and cut where a client's own words make it longer.
 std::string error_body(std::string_view sentence);
 
 net::HttpResponse error_response(const Error& error,
