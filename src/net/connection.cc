@@ -76,12 +76,16 @@ void SocketConnection::start(const Refusal& refusal) {
 
 void SocketConnection::answer(uint64_t number, Result<HttpResponse> response) noexcept {
   if (closed_) return;
-  HttpResponse ready =
-      response ? *std::move(response) : own_answer(server_.options, response.error());
-  if (ready.is_refusal()) note_refusal(ready.status, ready.body);
-  answers_.answer(number, std::move(ready));
+  put_answer(number,
+             response ? *std::move(response) : own_answer(server_.options, response.error()));
   answers_memory_.set(answers_.answer_bytes());
   if (thread_.dispatching() != this) proceed();  // else the dispatching proceed() goes on
+}
+
+void SocketConnection::put_answer(uint64_t number, HttpResponse response) {
+  if (!answers_.awaits(number)) return;
+  if (response.is_refusal()) note_refusal(response.status, response.body);
+  answers_.answer(number, std::move(response));
 }
 
 void SocketConnection::drain() {
@@ -205,11 +209,12 @@ void SocketConnection::dispatch(ParsedRequest parsed) {
     const Dispatching dispatching(thread_, this);
     server_.handler(std::move(parsed.request), std::move(respond));
   } catch (const std::bad_alloc&) {  // unless the respond that was dropped has answered
-    answer(number, out_of_memory_answer(server_.options));
+    put_answer(number, out_of_memory_answer(server_.options));
   }
 }
 
 void SocketConnection::refuse(const Refusal& refusal) {
+  if (refused_) return;
   note_refusal(refusal.status, refusal.sentence);
   answer_last(own_answer(server_.options, refusal));
 }

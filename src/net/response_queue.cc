@@ -120,10 +120,14 @@ void ResponseQueue::append_continue() {
   place.head = kContinue;
 }
 
+bool ResponseQueue::awaits(uint64_t number) const {
+  return number >= first_number_ && number - first_number_ < places_.size() &&
+         !places_[number - first_number_].answered;
+}
+
 void ResponseQueue::answer(uint64_t number, HttpResponse response) {
-  if (number < first_number_ || number - first_number_ >= places_.size()) return;
+  if (!awaits(number)) return;
   Place& place = places_[number - first_number_];
-  if (place.answered) return;
   place.answered = true;
   place.response = std::move(response);
   answer_bytes_ += place.response.body.size();

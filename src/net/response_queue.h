@@ -37,6 +37,8 @@ class ResponseQueue {
   uint64_t expect(const AnswerFraming& framing, size_t request_bytes);
   // Appends "100 Continue", which is sent once all answers before it are.
   void append_continue();
+  // Whether the place of that number is there and not filled.
+  bool awaits(uint64_t number) const;
   // Fills a place; a number that is unknown or was filled before is ignored.
   void answer(uint64_t number, HttpResponse response);
 

@@ -51,6 +51,7 @@ class SocketConnection final : public Connection,
   size_t parse(std::string_view bytes);
   bool has_room();
   void dispatch(ParsedRequest parsed);
+  void put_answer(uint64_t number, HttpResponse response);
   void refuse(const Refusal& refusal);
   void note_refusal(int status, std::string_view words) noexcept;
   void answer_last(HttpResponse response) noexcept;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/grpc/grpc_status.h"
+#include "base/contain.h"
 #include "base/secret.h"
 
 namespace neso::grpc_api {
@@ -35,9 +36,11 @@ Result<> CallGate::admit(std::string_view group,
   if (errors_) errors_->count(error_reason(error.code));
   ::grpc::Status status = to_status(error);
   if (error.code == ErrorCode::Cancelled) return status;  // whoever leaves did nothing wrong
-  refusals_.note("GRPCInferenceService", peer,
-                 fmt::format("status {}", static_cast<int>(status.error_code())),
-                 status.error_message());
+  contain("a refusal's line in the log", [&] {
+    refusals_.note("GRPCInferenceService", peer,
+                   fmt::format("status {}", static_cast<int>(status.error_code())),
+                   status.error_message());
+  });
   return status;
 }
 
