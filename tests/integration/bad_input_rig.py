@@ -293,12 +293,13 @@ class Guarantees:
         rig.eventually(lambda: rig.canary.answered > asked + 1, lambda: "the canary got no answer any more")
         test.assertEqual(rig.canary.wrong[self.wrong:], [])
         if not SANITIZED:
-            test.assertLessEqual(rig.peak(), self.resident + 2 * BODY_LIMIT + 16 * MIB, "peak of memory")
+            test.assertLessEqual(rig.peak(), self.resident + 2 * BODY_LIMIT + rig.kept, "peak of memory")
             rig.eventually(lambda: rig.resident() <= self.resident + rig.kept,
                            lambda: f"memory: {self.resident >> 20} MiB before, {rig.resident() >> 20} MiB after")
         rig.eventually(lambda: rig.descriptors() <= self.descriptors,
                        lambda: f"{self.descriptors} descriptors before, {rig.descriptors()} after")
-        rig.eventually(lambda: rig.threads() <= self.threads, lambda: f"{self.threads} threads before, {rig.threads()} after")
+        # gRPC adds a thread to its pool when all are busy.
+        rig.eventually(lambda: rig.threads() <= self.threads + 4, lambda: f"{self.threads} threads before, {rig.threads()} after")
         counted = rig.errors_counted()
         if rig.errors is not None:
             test.assertEqual(counted["http"] - self.errors["http"], rig.errors, "neso_request_errors_total of HTTP")
