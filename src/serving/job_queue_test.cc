@@ -39,8 +39,8 @@ class JobQueueTest : public ::testing::Test {
   }
   ManualClock clock_;
   MetricRegistry metrics_;
-  std::shared_ptr<StatisticsRecorder> recorder_ = std::make_shared<StatisticsRecorder>(
-      "m", 1, std::map<std::string, std::string>{}, metrics_, clock_);
+  std::shared_ptr<StatisticsRecorder> recorder_ =
+      std::make_shared<StatisticsRecorder>("m", 1, ModelMetricOptions{}, metrics_, clock_);
   int made_ = 1000;
 };
 

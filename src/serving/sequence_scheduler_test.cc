@@ -79,7 +79,8 @@ class SequenceSchedulerTest : public ::testing::Test {
     ASSERT_TRUE(tensors) << tensors.error().message;
     std::vector<std::unique_ptr<Engine>> engines;
     engines.push_back(std::make_unique<SumEngine>(script_));
-    auto scheduler = Scheduler::start(std::move(engines), {.limits = {.max_rows = 4}}, recorder_);
+    auto scheduler =
+        Scheduler::start(std::move(engines), {.queue = {.limits = {.max_rows = 4}}}, recorder_);
     ASSERT_TRUE(scheduler) << scheduler.error().message;
     auto started = SequenceScheduler::start(*std::move(tensors), std::move(limits),
                                             *std::move(scheduler), recorder_);
