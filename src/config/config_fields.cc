@@ -46,7 +46,7 @@ constexpr Note kNotes[] = {
     {"dynamic_batching.max_queue_delay_microseconds",
      "an upper bound that is never used up: an idle engine does not wait"},
     {"dynamic_batching.preferred_batch_size",
-     "checked and printed; a free engine takes what waits"},
+     "a batch ends at such a size while its oldest request has not waited the delay"},
     {"ensemble_scheduling.max_inflight_requests", "requests of ensembles are not limited"},
     {"input.allow_ragged_batch",
      "of a text encoder, whose texts are packed anyway; any other model is refused"},

@@ -22,7 +22,13 @@ namespace pb = google::protobuf;
 constexpr std::string_view kHonoured[] = {
     "backend",
     "default_model_filename",
-    "dynamic_batching",
+    "dynamic_batching.default_priority_level",
+    "dynamic_batching.default_queue_policy",
+    "dynamic_batching.max_queue_delay_microseconds",
+    "dynamic_batching.preferred_batch_size",
+    "dynamic_batching.preserve_ordering",
+    "dynamic_batching.priority_levels",
+    "dynamic_batching.priority_queue_policy",
     "ensemble_scheduling.step.input_map",
     "ensemble_scheduling.step.model_name",
     "ensemble_scheduling.step.model_version",
@@ -68,6 +74,7 @@ constexpr std::string_view kHonoured[] = {
 // Messages that are looked into: they hold honoured fields, or say nothing as long as all their
 // fields are unset.
 constexpr std::string_view kOpened[] = {
+    "dynamic_batching",
     "ensemble_scheduling",
     "ensemble_scheduling.step",
     "input",

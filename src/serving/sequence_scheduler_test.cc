@@ -129,7 +129,7 @@ class SequenceSchedulerTest : public ::testing::Test {
   MetricRegistry metrics_;
   ManualClock clock_;
   std::shared_ptr<StatisticsRecorder> recorder_ = std::make_shared<StatisticsRecorder>(
-      "m", 1, std::map<std::string, std::string>(), metrics_, clock_);
+      "m", 1, ModelMetricOptions{}, metrics_, clock_);
   std::unique_ptr<SequenceScheduler> sequences_;
 };
 
