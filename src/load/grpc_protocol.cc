@@ -52,8 +52,8 @@ std::chrono::system_clock::time_point wall(int64_t at_ns) {
 // gRPC has one code for a server that says that it is not ready and for none at all; its own words
 // tell them apart.
 OutcomeKind kind_of(const Status& status) {
-  const std::string_view words = status.error_message();
-  const auto says = [words](std::string_view text) { return words.find(text) != words.npos; };
+  const std::string words = status.error_message();
+  const auto says = [&words](std::string_view text) { return words.find(text) != words.npos; };
   if (status.error_code() == StatusCode::DEADLINE_EXCEEDED) return OutcomeKind::Timeout;
   if (status.error_code() != StatusCode::UNAVAILABLE) return OutcomeKind::Status;
   if (says("failed to connect") || says("Connection refused")) return OutcomeKind::Connect;

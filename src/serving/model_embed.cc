@@ -16,6 +16,7 @@ struct Model::PendingEmbed {
   Completion<EmbedResponse> done;
 };
 
+// NOLINTNEXTLINE(readability-function-size): to be taken apart
 void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
   const EncoderModel* model = encoder();
   if (model == nullptr || !model->text) {

@@ -71,6 +71,7 @@ struct Model::PendingInfer {
   Completion<InferResponse> done;
 };
 
+// NOLINTNEXTLINE(readability-function-size): to be taken apart
 void Model::infer(InferRequest request, Completion<InferResponse> done) {
   if (auto checked = check_sequence_id(request.sequence.id); !checked) {
     done(std::move(checked).error());

@@ -348,6 +348,7 @@ std::string summary(const Loading& loading, bool encoder) {
                                              : std::string("no token limit"));
 }
 
+// NOLINTNEXTLINE(readability-function-size): to be taken apart
 Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig& written,
                                     const LoadOptions& options, MetricRegistry& metrics,
                                     const Clock& clock) {

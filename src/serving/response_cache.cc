@@ -11,7 +11,8 @@ namespace neso {
 namespace {
 
 double whole_us(uint64_t ns) {
-  return static_cast<double>(ns / 1000);
+  const uint64_t us = ns / 1000;
+  return static_cast<double>(us);
 }
 
 uint64_t since(int64_t start_ns, const Clock& clock) {
