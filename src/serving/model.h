@@ -27,13 +27,15 @@
 
 namespace neso {
 
+using ModelKind = std::variant<TensorModel, EncoderModel, EnsembleModel>;
+
 struct ModelParts {
   std::string name;
   int64_t version = 0;
   ModelConfig config;  // completed
   Labels labels = {};
   EngineInfo engine;
-  std::variant<TensorModel, EncoderModel, EnsembleModel> kind;
+  ModelKind kind;
   std::optional<ReferenceAgreement> references = {};
   std::shared_ptr<StatisticsRecorder> recorder;
   std::unique_ptr<const ModelResponses> responses = {};  // null: answers are not cached
@@ -81,6 +83,10 @@ class Model {
  private:
   struct PendingInfer;
   struct PendingEmbed;
+  Result<std::vector<Job>> prepare(const TextInput& source, const std::string& prompt,
+                                   const EmbedRequest& request, const RequestLife& life,
+                                   PendingEmbed& pending) const;
+  Result<> receive(InferRequest& request) const;
   void infer(const EnsembleModel& ensemble, InferRequest request, Completion<InferResponse> done);
   const EncoderModel* encoder() const { return std::get_if<EncoderModel>(&parts_.kind); }
   Result<> classify_outputs(std::span<const InferRequest::Classification> wanted,

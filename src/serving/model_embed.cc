@@ -16,7 +16,6 @@ struct Model::PendingEmbed {
   Completion<EmbedResponse> done;
 };
 
-// NOLINTNEXTLINE(readability-function-size): to be taken apart
 void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
   const EncoderModel* model = encoder();
   if (model == nullptr || !model->text) {
@@ -34,55 +33,60 @@ void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
     done(prompt.error());
     return;
   }
-  const auto scope = std::make_shared<RequestScope>(parts_.recorder);
   const auto pending = std::make_shared<PendingEmbed>();
   pending->finish = model->finish;
   if (request.dimensions != 0) pending->finish.dimensions = request.dimensions;
   pending->finish.normalize = request.normalize.value_or(model->finish.normalize);
-  pending->scope = scope;
+  pending->scope = std::make_shared<RequestScope>(parts_.recorder);
   pending->done = std::move(done);
 
   const RequestLife life{.gone = request.gone,
                          .deadline_ns = request.caller.deadline_ns,
                          .memory = request.memory,
                          .clock = &parts_.recorder->clock()};
+  auto jobs = prepare(*model->text, *prompt, request, life, *pending);
+  if (!jobs) {
+    pending->done(std::move(jobs).error());
+    return;
+  }
+  auto completions =
+      join_completions(jobs->size(), [this, pending](std::vector<Result<JobOutput>> results) {
+        finish(*pending, std::move(results));
+      });
+  for (size_t i = 0; i < jobs->size(); ++i) (*jobs)[i].done = std::move(completions[i]);
+  if (!jobs->empty()) parts_.scheduler->submit(std::move(jobs).value());
+}
+
+// One job a text that is good; the others have their errors in pending.items.
+Result<std::vector<Job>> Model::prepare(const TextInput& source, const std::string& prompt,
+                                        const EmbedRequest& request, const RequestLife& life,
+                                        PendingEmbed& pending) const {
   std::vector<Job> jobs;
   uint64_t bytes = 0;
   size_t truncated = 0;
   for (const std::string& text : request.texts) {
-    auto prepared = model->text->prepare(*prompt, text, request.truncate, life);
-    if (!prepared && ends_request(prepared.error())) {
-      pending->done(std::move(prepared).error());
-      return;
-    }
+    auto prepared = source.prepare(prompt, text, request.truncate, life);
+    if (!prepared && ends_request(prepared.error())) return std::move(prepared).error();
     if (!prepared) {
-      pending->items.emplace_back(std::move(prepared).error());
+      pending.items.emplace_back(std::move(prepared).error());
       continue;
     }
     truncated += prepared->truncated ? 1 : 0;
-    pending->item_of_job.push_back(pending->items.size());
-    pending->items.emplace_back(Embedding{.values = {},
-                                          .tokens = prepared->sequence.ids.size(),
-                                          .original_tokens = prepared->original_tokens,
-                                          .truncated = prepared->truncated});
+    pending.item_of_job.push_back(pending.items.size());
+    pending.items.emplace_back(Embedding{.values = {},
+                                         .tokens = prepared->sequence.ids.size(),
+                                         .original_tokens = prepared->original_tokens,
+                                         .truncated = prepared->truncated});
     jobs.push_back(Job{.work = std::move(prepared->sequence),
-                       .scope = scope,
+                       .scope = pending.scope,
                        .deadline_ns = life.deadline_ns,
                        .gone = request.gone,
                        .client = request.caller.client});
     bytes += job_memory(jobs.back().work, parts_.engine.hidden);
   }
-  if (auto held = life.hold(bytes); !held) {
-    pending->done(std::move(held).error());
-    return;
-  }
+  NESO_TRY_VOID(life.hold(bytes));
   if (truncated > 0) parts_.recorder->add_truncated_texts(truncated);
-  auto completions =
-      join_completions(jobs.size(), [this, pending](std::vector<Result<JobOutput>> results) {
-        finish(*pending, std::move(results));
-      });
-  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].done = std::move(completions[i]);
-  if (!jobs.empty()) parts_.scheduler->submit(std::move(jobs));
+  return jobs;
 }
 
 void Model::finish(PendingEmbed& pending, std::vector<Result<JobOutput>> results) const {

@@ -71,27 +71,24 @@ struct Model::PendingInfer {
   Completion<InferResponse> done;
 };
 
-// NOLINTNEXTLINE(readability-function-size): to be taken apart
-void Model::infer(InferRequest request, Completion<InferResponse> done) {
-  if (auto checked = check_sequence_id(request.sequence.id); !checked) {
-    done(std::move(checked).error());
-    return;
-  }
+// What is to be done before anything looks at the tensors.
+Result<> Model::receive(InferRequest& request) const {
+  NESO_TRY_VOID(check_sequence_id(request.sequence.id));
   if (request.trace) {
     request.trace->reached(parts_.name, parts_.version, request.id,
                            parts_.recorder->clock().now_ns());
   }
-  if (auto read = read_shared_inputs(request); !read) {
-    done(std::move(read).error());
+  NESO_TRY_VOID(read_shared_inputs(request));
+  if (request.raw) NESO_TRY_VOID(describe_raw_input(parts_.config, request));
+  if (request.trace) request.trace->tensors(TensorEvent::QueueInput, request.inputs);
+  return {};
+}
+
+void Model::infer(InferRequest request, Completion<InferResponse> done) {
+  if (auto received = receive(request); !received) {
+    done(std::move(received).error());
     return;
   }
-  if (request.raw) {
-    if (auto described = describe_raw_input(parts_.config, request); !described) {
-      done(std::move(described).error());
-      return;
-    }
-  }
-  if (request.trace) request.trace->tensors(TensorEvent::QueueInput, request.inputs);
   if (const auto* ensemble = std::get_if<EnsembleModel>(&parts_.kind))
     return infer(*ensemble, std::move(request), std::move(done));
   const auto scope = std::make_shared<RequestScope>(parts_.recorder, request.trace);

@@ -10,23 +10,15 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "serving/batch_limits.h"
-#include "serving/engine_loader.h"
-#include "serving/files_fingerprint.h"
-#include "serving/load_marks.h"
-#include "serving/model_memory.h"
+#include "serving/loading.h"
+#include "serving/model_engines.h"
 #include "serving/native_engine.h"
-#include "serving/self_check.h"
-#include "serving/warmup.h"
 
 namespace neso {
 namespace {
 
 // Requests to our own engine need no small limit: the scheduler cuts batches by tokens.
 constexpr int64_t kOwnMaxBatchSize = 128;
-// What a small request waits for at most while bulk work runs.
-constexpr int64_t kShortBatchNs = 8'000'000;
-
 ModelTensor tensor(std::string name, DType dtype, Shape dims) {
   ModelTensor made;
   made.name = std::move(name);
@@ -39,25 +31,6 @@ ModelTensor tensor(std::string name, DType dtype, Shape dims) {
 size_t known(size_t a, size_t b) {
   return a != 0 ? a : b;
 }
-
-// What the pieces of a version add up to, on the way to a Model.
-struct Loading {
-  const ModelSource& source;
-  const LoadOptions& options;
-  ModelFiles files;
-  OpenedEngine engine;
-  ModelConfig config;  // as written, later completed
-  MemoryShare memory;
-  std::shared_ptr<const Tokenizer> tokenizer;
-  PoolingSpec pooling;
-  TokenLimits limits;
-  size_t max_tokens = 0;
-  size_t pooled_width = 0;
-  size_t width = 0;
-  bool instances_declared = false;
-  std::optional<ReferenceAgreement> references;
-  std::optional<SequenceTensors> sequence_tensors;
-};
 
 // A graph that looks like an encoder is served as one unless its config uses it as a plain graph,
 // or for sequences.
@@ -214,126 +187,33 @@ Result<> choose_encoder(Loading& loading, NativeEncoding native, const EncoderMo
   return encode_natively(loading.source, loading.files, terms, loading.engine);
 }
 
-// What the folder's reference vectors, if it has any, say of the engine. A mismatch is an error
-// unless the caller wants to see it.
-Result<> compare_references(Loading& loading, Engine& engine, const EncoderModel& model) {
-  const auto& file = loading.files.reference_vectors;
-  if (file.empty()) return {};
-  if (!model.text) {
-    log_warning("model '{}' version {}: {} is not looked at, since the model takes no texts",
-                loading.source.name, loading.source.version, file.string());
-    return {};
+// What the version makes of requests, and with which engine.
+Result<ModelKind> make_kind(Loading& loading, NativeEncoding native) {
+  if (is_encoder(loading)) {
+    NESO_TRY(EncoderModel model, make_encoder_model(loading));
+    NESO_TRY_VOID(choose_encoder(loading, native, model));
+    return ModelKind(std::move(model));
   }
-  NESO_TRY(const ReferenceVectors references, read_reference_vectors(file));
-  NESO_TRY(auto agreement, compare_with_references(engine, model, loading.pooling, references));
-  agreement.bound = reference_bound(engine.info().precision, loading.engine.own);
-  if (loading.options.refuse_reference_mismatch) NESO_TRY_VOID(check_agreement(agreement));
-  log_info("model '{}' version {}: {} reference vectors, least cosine {:.7f}", loading.source.name,
-           loading.source.version, agreement.vectors, agreement.cosines.least);
-  loading.references = std::move(agreement);
-  return {};
-}
-
-// Takes what the version needs of the server's memory, or refuses it.
-Result<> reserve(Loading& loading, EngineUse use) {
-  MemoryBudget* budget = loading.options.memory;
-  if (budget == nullptr) return {};
-  NESO_TRY(use.precision, engine_precision(loading.config, loading.options.engine));
-  return reserve_memory(loading.memory, estimate_memory(loading.files, use), *budget);
-}
-
-MetricLabels labels_of(const Loading& loading) {
-  MetricLabels labels = {{"model", loading.source.name},
-                         {"version", std::to_string(loading.source.version)}};
-  for (const auto& [tag, value] : loading.config.metric_tags) labels.emplace_back("_" + tag, value);
-  return labels;
-}
-
-// The version's vectors in the server's cache. Files that changed, another config or another
-// precision are another identity.
-std::shared_ptr<const ModelResults> make_results(const Loading& loading, MetricRegistry& metrics) {
-  if (!loading.options.results) return nullptr;
-  const std::string identity =
-      fmt::format("{:x} {:x} {} {}\n", hash_of(files_fingerprint(loading.source)),
-                  hash_of(model_config_bytes(loading.config)),
-                  to_string(loading.engine.info.precision), loading.engine.info.name);
-  MetricLabels labels = labels_of(loading);
-  labels.emplace_back("cache", "results");
-  return std::make_shared<const ModelResults>(
-      loading.options.results, identity,
-      metrics.series("neso_cache_hits_total", MetricKind::Counter,
-                     "Vectors that were found in a cache", labels),
-      metrics.series("neso_cache_misses_total", MetricKind::Counter,
-                     "Vectors that were not found in a cache", labels));
-}
-
-std::unique_ptr<const ModelResponses> make_responses(const Loading& loading,
-                                                     MetricRegistry& metrics) {
-  if (!loading.config.response_cache) return nullptr;
-  if (!loading.options.responses) {
-    log_warning(
-        "model '{}': its config turns the response cache on, but the server has none; start it "
-        "with "
-        "--cache-config=local,size=BYTES",
+  if (native == NativeEncoding::Required) {
+    return invalid_argument(
+        "model '{}' asks for engine 'cpu', but its config or its graph is not that of a text "
+        "encoder (inputs input_ids, attention_mask, token_type_ids); remove the parameter",
         loading.source.name);
-    return nullptr;
   }
-  return std::make_unique<const ModelResponses>(loading.options.responses, loading.source.name,
-                                                loading.source.version, labels_of(loading),
-                                                metrics);
+  if (loading.config.sequence_batching) {
+    NESO_TRY(loading.sequence_tensors, SequenceTensors::make(loading.config, loading.engine.info,
+                                                             loading.source.model_folder));
+  }
+  NESO_TRY_VOID(check_no_ragged_input(loading.config));
+  NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
+  return ModelKind(make_tensor_model(loading.config));
 }
 
-Result<> warm_up(const Loading& loading, const ModelParts& parts,
-                 std::span<const std::unique_ptr<Engine>> engines) {
-  const auto* encoder = std::get_if<EncoderModel>(&parts.kind);
-  const WarmupRun run{
-      .config = loading.config,
-      .plan =
-          [&parts, encoder](InferRequest& request) {
-            if (encoder == nullptr) return plan_tensors(std::get<TensorModel>(parts.kind), request);
-            return plan_encoder(*encoder, request, {.clock = &parts.recorder->clock()});
-          },
-      .pooling = loading.pooling,
-      .sequence_tensors = loading.sequence_tensors ? &*loading.sequence_tensors : nullptr,
-      .engine_pads = !loading.engine.own,
-      .recorder = parts.recorder};
-  NESO_TRY(const auto warmups, read_warmups(loading.config, encoder, loading.source.model_folder));
-  for (const auto& engine : engines) NESO_TRY_VOID(run_warmups(warmups, run, *engine));
-  return {};
-}
-
-Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const ModelParts& parts,
-                                                   MetricRegistry& metrics) {
-  const auto* encoder = std::get_if<EncoderModel>(&parts.kind);
-  // Completion counts instances as Triton does for a graph; our own engine uses all cores in one.
-  const size_t count = loading.engine.own && !loading.instances_declared
-                           ? 1
-                           : instance_count(loading.config, loading.engine.own);
-  NESO_TRY_VOID(reserve(
-      loading, {.own = loading.engine.own, .graph = loading.engine.graph, .engines = count}));
-  std::vector<std::unique_ptr<Engine>> engines;
-  for (size_t i = 0; i < count; ++i) {
-    NESO_TRY(auto engine, loading.engine.make(count));
-    if (encoder != nullptr) NESO_TRY_VOID(run_load_probes(*engine, *encoder, loading.pooling));
-    engines.push_back(std::move(engine));
+void tell_warnings(const Loading& loading) {
+  if (!loading.files.checkpoint) return;
+  for (const std::string& warning : loading.files.checkpoint->warnings) {
+    log_warning("model '{}' version {}: {}", loading.source.name, loading.source.version, warning);
   }
-  // All engines of a model share what could be wrong.
-  if (encoder != nullptr) NESO_TRY_VOID(compare_references(loading, *engines.front(), *encoder));
-  NESO_TRY_VOID(warm_up(loading, parts, engines));
-  SchedulerOptions options{.pooling = loading.pooling};
-  options.joins =
-      metrics.series("neso_inflight_joins_total", MetricKind::Counter,
-                     "Works that were answered by identical ones in flight", labels_of(loading));
-  if (encoder != nullptr) options.results = make_results(loading, metrics);
-  options.queue.join_tensors = loading.config.response_cache && loading.options.responses;
-  options.queue.limits = batch_limits(
-      loading.config,
-      {.encoder = encoder != nullptr, .graph = loading.engine.graph, .engines = count});
-  options.queue.engine_pads = !loading.engine.own;
-  if (encoder != nullptr) options.queue.short_batch_ns = kShortBatchNs;
-  if (loading.config.dynamic_batching)
-    options.queue.policies = QueuePolicies(*loading.config.dynamic_batching);
-  return Scheduler::start(std::move(engines), options, parts.recorder);
 }
 
 std::string summary(const Loading& loading, bool encoder) {
@@ -348,7 +228,6 @@ std::string summary(const Loading& loading, bool encoder) {
                                              : std::string("no token limit"));
 }
 
-// NOLINTNEXTLINE(readability-function-size): to be taken apart
 Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig& written,
                                     const LoadOptions& options, MetricRegistry& metrics,
                                     const Clock& clock) {
@@ -356,11 +235,7 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
   Loading loading{.source = source, .options = options, .config = written};
   loading.memory = MemoryShare(options.memory, MemoryUse::Model);
   NESO_TRY(loading.files, find_model_files(source, written));
-  if (loading.files.checkpoint) {
-    for (const std::string& warning : loading.files.checkpoint->warnings) {
-      log_warning("model '{}' version {}: {}", source.name, source.version, warning);
-    }
-  }
+  tell_warnings(loading);
   NESO_TRY(const EngineChoice choice, choose_engine(written, loading.files.candidates));
   loading.instances_declared = !written.instance_groups.empty();
   NESO_TRY_VOID(reserve(
@@ -379,26 +254,8 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
   if (loading.engine.info.can_encode) NESO_TRY_VOID(measure_encoder(loading));
   NESO_TRY_VOID(complete_config(loading));
 
-  const bool encoder = is_encoder(loading);
   ModelParts parts{.name = source.name, .version = source.version};
-  if (encoder) {
-    NESO_TRY(EncoderModel model, make_encoder_model(loading));
-    NESO_TRY_VOID(choose_encoder(loading, choice.native, model));
-    parts.kind = std::move(model);
-  } else if (choice.native == NativeEncoding::Required) {
-    return invalid_argument(
-        "model '{}' asks for engine 'cpu', but its config or its graph is not that of a text "
-        "encoder (inputs input_ids, attention_mask, token_type_ids); remove the parameter",
-        source.name);
-  } else {
-    if (loading.config.sequence_batching) {
-      NESO_TRY(loading.sequence_tensors,
-               SequenceTensors::make(loading.config, loading.engine.info, source.model_folder));
-    }
-    NESO_TRY_VOID(check_no_ragged_input(loading.config));
-    NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
-    parts.kind = make_tensor_model(loading.config);
-  }
+  NESO_TRY(parts.kind, make_kind(loading, choice.native));
   NESO_TRY(parts.labels, read_labels(loading.config, source.model_folder));
   parts.recorder = std::make_shared<StatisticsRecorder>(
       source.name, source.version, metric_options(loading.config), metrics, clock);
@@ -416,7 +273,7 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
   parts.references = std::move(loading.references);
   // The guide greps for this capital S; Triton's own line has a small one.
   log_info("Successfully loaded '{}' version {}: {}", source.name, source.version,
-           summary(loading, encoder));
+           summary(loading, std::holds_alternative<EncoderModel>(parts.kind)));
   parts.config = std::move(loading.config);
   parts.memory = std::move(loading.memory);
   return std::make_unique<Model>(std::move(parts));

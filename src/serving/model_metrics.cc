@@ -61,11 +61,17 @@ ModelMetricOptions metric_options(const ModelConfig& config) {
   return {.tags = config.metric_tags, .buckets = config.histogram_buckets};
 }
 
+MetricLabels model_labels(std::string_view model, int64_t version,
+                          const ModelMetricOptions& options) {
+  MetricLabels labels = {{"model", std::string(model)}, {"version", std::to_string(version)}};
+  for (const auto& [tag, value] : options.tags) labels.emplace_back("_" + tag, value);
+  return labels;
+}
+
 ModelMetrics::ModelMetrics(std::string_view model, int64_t version,
                            const ModelMetricOptions& options, MetricRegistry& metrics,
                            const Clock& clock) {
-  MetricLabels labels = {{"model", std::string(model)}, {"version", std::to_string(version)}};
-  for (const auto& [tag, value] : options.tags) labels.emplace_back("_" + tag, value);
+  const MetricLabels labels = model_labels(model, version, options);
   const auto series = [&](std::string_view family, MetricKind kind, std::string_view help) {
     return metrics.series(family, kind, help, labels);
   };

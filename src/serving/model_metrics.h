@@ -55,6 +55,9 @@ struct ModelMetricOptions {
   std::map<std::string, std::vector<double>> buckets = {};  // of histograms, by family
 };
 ModelMetricOptions metric_options(const ModelConfig& config);
+// What every series of a model version carries.
+MetricLabels model_labels(std::string_view model, int64_t version,
+                          const ModelMetricOptions& options);
 
 // Any thread.
 class ModelMetrics {

@@ -2,8 +2,10 @@
 #include "api/triton/logging_api.h"
 
 #include <optional>
+#include <string_view>
 #include <utility>
 
+#include "api/log_change.h"
 #include "api/triton/status.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -12,51 +14,41 @@
 namespace neso::triton {
 namespace {
 
-// The member, unless it is absent or null.
-const JsonValue* setting(const JsonValue& request, std::string_view name) {
-  const JsonValue* value = request.find(name);
-  return value == nullptr || value->is_null() ? nullptr : value;
-}
+struct Reader {
+  const JsonValue& request;
 
-Result<> read_flag(const JsonValue& request, std::string_view name, std::optional<bool>& flag) {
-  const JsonValue* value = setting(request, name);
-  if (value == nullptr) return {};
-  flag = value->as_bool();
-  if (!flag) return invalid_argument("'{}' must be true or false", name);
-  return {};
-}
+  // The member, unless it is absent or null.
+  const JsonValue* find(std::string_view name) const {
+    const JsonValue* value = request.find(name);
+    return value == nullptr || value->is_null() ? nullptr : value;
+  }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
 
-Result<> read_verbose_level(const JsonValue& request, std::optional<int>& level) {
-  const JsonValue* value = setting(request, "log_verbose_level");
-  if (value == nullptr) return {};
-  const auto number = value->as_int();
-  if (!number || *number < 0 || !std::in_range<int>(*number))
-    return invalid_argument("'log_verbose_level' must be a whole number from 0 to 2147483647");
-  level = static_cast<int>(*number);
-  return {};
-}
+  Result<> flag(std::string_view name, std::optional<bool>& flag) const {
+    const JsonValue* value = find(name);
+    if (value == nullptr) return {};
+    flag = value->as_bool();
+    if (!flag) return invalid_argument("'{}' must be true or false", name);
+    return {};
+  }
 
-Result<> read_format(const JsonValue& request, std::optional<LogFormat>& format) {
-  const JsonValue* value = setting(request, "log_format");
-  if (value == nullptr) return {};
-  const auto word = value->as_string();
-  if (!word) return invalid_argument("'log_format' must be a string");
-  format = log_format_from(*word);
-  if (!format)  // with the status that Triton gives it
-    return not_ready("invalid argument for --log_format, got: {}", *word);
-  return {};
-}
+  Result<> verbose_level(std::optional<int>& level) const {
+    const JsonValue* value = find("log_verbose_level");
+    if (value == nullptr) return {};
+    return set_verbose_level(value->as_int().value_or(-1), level);
+  }
 
-// In Triton's order.
-Result<> read_change(const JsonValue& request, LogSettingsChange& change) {
-  if (setting(request, "log_file") != nullptr)
-    return unsupported("log file location can not be updated through network protocol");
-  NESO_TRY_VOID(read_flag(request, "log_info", change.info));
-  NESO_TRY_VOID(read_flag(request, "log_warning", change.warning));
-  NESO_TRY_VOID(read_flag(request, "log_error", change.error));
-  NESO_TRY_VOID(read_verbose_level(request, change.verbose_level));
-  return read_format(request, change.format);
-}
+  Result<> format(std::optional<LogFormat>& format) const {
+    const JsonValue* value = find("log_format");
+    if (value == nullptr) return {};
+    const auto word = value->as_string();
+    if (!word) return invalid_argument("'log_format' must be a string");
+    format = log_format_from(*word);
+    if (!format)  // with the status that Triton gives it
+      return not_ready("invalid argument for --log_format, got: {}", *word);
+    return {};
+  }
+};
 
 net::HttpResponse settings_response() {
   return {.body = log_settings_json(log_settings())};
@@ -80,10 +72,7 @@ std::string log_settings_json(const LogSettings& settings) {
 Result<> apply_log_settings(std::string_view body) {
   const auto request = parse_json(body);
   if (!request) return request.error().with_context("failed to parse the request JSON buffer");
-  LogSettingsChange change;
-  Result<> read = read_change(*request, change);
-  change_log_settings(change);
-  return read;
+  return apply_log_change(Reader{*request});
 }
 
 void add_logging_routes(std::vector<net::Route>& routes) {
