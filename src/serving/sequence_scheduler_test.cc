@@ -128,8 +128,8 @@ class SequenceSchedulerTest : public ::testing::Test {
   std::shared_ptr<SumScript> script_ = std::make_shared<SumScript>();
   MetricRegistry metrics_;
   ManualClock clock_;
-  std::shared_ptr<StatisticsRecorder> recorder_ = std::make_shared<StatisticsRecorder>(
-      "m", 1, ModelMetricOptions{}, metrics_, clock_);
+  std::shared_ptr<StatisticsRecorder> recorder_ =
+      std::make_shared<StatisticsRecorder>("m", 1, ModelMetricOptions{}, metrics_, clock_);
   std::unique_ptr<SequenceScheduler> sequences_;
 };
 
