@@ -110,6 +110,7 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
                  "creating server: Invalid argument - --model-repository must be specified"};
   }
   give_large_blocks_back();
+  if (memory_facts().address_space) save_address_space();
   MetricRegistry metrics(options.metrics);
   MemoryBudget memory(memory_budget_bytes(options));
   memory.publish(metrics);

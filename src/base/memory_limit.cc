@@ -62,4 +62,10 @@ void give_large_blocks_back() {
 #endif
 }
 
+void save_address_space() {
+#if defined(__GLIBC__)
+  mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 }  // namespace neso

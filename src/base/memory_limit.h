@@ -29,4 +29,9 @@ MemoryLimit memory_limit(const MemoryFacts& facts);
 // C library keeps larger and larger blocks for later, several times what is in use.
 void give_large_blocks_back();
 
+// For a process whose address space is limited: the C library reserves 64 MB of it for every thread
+// that allocates, and what is left would not do for the stacks of the others. To be called before
+// there are threads.
+void save_address_space();
+
 }  // namespace neso
