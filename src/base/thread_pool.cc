@@ -39,10 +39,9 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::post(std::function<void()> task) {
-  {
-    MutexLock lock(mutex_);
-    queue_.push_back(std::move(task));
-  }
+  // Woken under the lock: once the task has run, whoever waited for it may end the pool.
+  MutexLock lock(mutex_);
+  queue_.push_back(std::move(task));
   wake_.notify_one();
 }
 

@@ -7,6 +7,7 @@
 #include <future>
 #include <latch>
 #include <stdexcept>
+#include <thread>
 
 #include "base/log.h"
 
@@ -66,6 +67,17 @@ TEST(ThreadPool, OneThreadKeepsTheOrder) {
   }
   ASSERT_EQ(order.size(), 100u);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
+}
+
+TEST(ThreadPool, MayEndAsSoonAsATaskThatAnotherThreadPostedHasRun) {
+  for (int i = 0; i < 200; ++i) {  // ThreadSanitizer sees what post() still touches
+    auto pool = pool_of(1);
+    std::latch ran{1};
+    std::thread poster([raw = pool.get(), &ran] { raw->post([&ran] { ran.count_down(); }); });
+    ran.wait();
+    pool.reset();
+    poster.join();
+  }
 }
 
 TEST(ThreadPool, ATaskThatThrowsDoesNotTakeItsThreadAlong) {
