@@ -16,9 +16,9 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "config/model_config.h"
+#include "scheduling/statistics.h"
 #include "serving/request_checks.h"
 #include "serving/requests.h"
-#include "serving/statistics.h"
 
 namespace neso {
 

@@ -15,15 +15,15 @@
 #include "base/memory_budget.h"
 #include "config/model_config.h"
 #include "engine/engine.h"
+#include "scheduling/scheduler.h"
+#include "scheduling/statistics.h"
 #include "serving/classification.h"
 #include "serving/ensemble.h"
 #include "serving/infer_plan.h"
 #include "serving/requests.h"
 #include "serving/response_cache.h"
-#include "serving/scheduler.h"
 #include "serving/self_check.h"
 #include "serving/sequence_scheduler.h"
-#include "serving/statistics.h"
 
 namespace neso {
 

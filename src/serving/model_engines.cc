@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "serving/batch_limits.h"
+#include "scheduling/batch_limits.h"
 #include "serving/files_fingerprint.h"
 #include "serving/load_marks.h"
 #include "serving/warmup.h"

@@ -8,7 +8,7 @@
 
 #include <future>
 
-#include "serving/test_engine.h"
+#include "scheduling/test_engine.h"
 #include "serving/test_shared_memory.h"
 
 namespace neso {

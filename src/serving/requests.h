@@ -18,6 +18,7 @@
 
 #include "base/memory_budget.h"
 #include "base/result.h"
+#include "scheduling/model_statistics.h"
 #include "serving/shared_memory.h"
 #include "tensor/tensor.h"
 #include "trace/trace.h"
@@ -144,27 +145,6 @@ struct IndexEntry {
   std::optional<int64_t> version;
   std::string state;  // "READY", "UNAVAILABLE", "LOADING", "UNLOADING" or empty
   std::string reason;
-};
-
-struct DurationStatistic {
-  uint64_t count = 0;
-  uint64_t ns = 0;
-};
-
-struct BatchStatistic {
-  uint64_t batch_size = 0;
-  DurationStatistic compute_input, compute_infer, compute_output;
-};
-
-struct ModelStatistics {
-  std::string name;
-  int64_t version = 0;
-  uint64_t last_inference_ms = 0;  // since the Unix epoch; 0: never
-  uint64_t inference_count = 0;
-  uint64_t execution_count = 0;
-  DurationStatistic success, fail, queue, compute_input, compute_infer, compute_output, cache_hit,
-      cache_miss;
-  std::vector<BatchStatistic> batches;  // ascending
 };
 
 }  // namespace neso

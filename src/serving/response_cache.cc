@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "serving/job.h"
+#include "scheduling/job.h"
 
 namespace neso {
 namespace {

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/memory_budget.h"
 #include "base/metrics.h"
-#include "serving/byte_cache.h"
+#include "scheduling/byte_cache.h"
 #include "serving/requests.h"
 
 namespace neso {

@@ -11,9 +11,9 @@
 
 #include "base/json_writer.h"
 #include "base/temporary_folder.h"
+#include "scheduling/test_engine.h"
 #include "serving/model_loader.h"
 #include "serving/probe_texts.h"
-#include "serving/test_engine.h"
 
 namespace neso {
 namespace {

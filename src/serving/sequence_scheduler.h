@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "base/thread_annotations.h"
-#include "serving/scheduler.h"
+#include "scheduling/scheduler.h"
 #include "serving/sequence_slots.h"
 #include "serving/sequence_tensors.h"
 

@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "config/model_config.h"
 #include "engine/engine.h"
-#include "serving/job.h"
+#include "scheduling/job.h"
 #include "serving/requests.h"
 
 namespace neso {

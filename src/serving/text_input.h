@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "serving/job.h"
+#include "scheduling/job.h"
 #include "serving/request_life.h"
 #include "tokenizer/tokenizer.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "serving/job.h"
+#include "scheduling/job.h"
 #include "tensor/tensor.h"
 
 namespace neso {

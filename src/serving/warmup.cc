@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "serving/execute.h"
+#include "scheduling/execute.h"
 #include "serving/request_checks.h"
 
 namespace neso {

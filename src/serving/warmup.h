@@ -12,9 +12,9 @@
 #include "base/result.h"
 #include "config/model_config.h"
 #include "engine/engine.h"
+#include "scheduling/statistics.h"
 #include "serving/infer_plan.h"
 #include "serving/sequence_tensors.h"
-#include "serving/statistics.h"
 
 namespace neso {
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduling/scheduler.h"
+
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "base/check.h"
+#include "base/contain.h"
+#include "base/error.h"
+#include "scheduling/execute.h"
+
+namespace neso {
+
+Scheduler::Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder)
+    : options_(options),
+      recorder_(std::move(recorder)),
+      clock_(recorder_->clock()),
+      failures_(recorder_->model(), clock_),
+      queue_(options.queue) {}
+
+Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<Engine>> engines,
+                                                    const SchedulerOptions& options,
+                                                    std::shared_ptr<StatisticsRecorder> recorder) {
+  NESO_CHECK(!engines.empty());
+  std::unique_ptr<Scheduler> scheduler(new Scheduler(options, std::move(recorder)));
+  scheduler->engines_ = std::move(engines);
+  for (const auto& engine : scheduler->engines_) {
+    try {
+      MutexLock lock(scheduler->stop_mutex_);
+      scheduler->threads_.emplace_back(
+          [self = scheduler.get(), &engine = *engine] { self->work(engine); });
+    } catch (const std::system_error& e) {
+      return internal_error("cannot start a thread for an engine: {}", e.what());
+    }
+  }
+  return scheduler;
+}
+
+Scheduler::~Scheduler() {
+  stop();
+}
+
+void Scheduler::submit(std::vector<Job> jobs) {
+  if (options_.results) options_.results->answer(jobs, clock_.now_ns());
+  if (const auto refusal = enqueue(jobs)) {
+    for (Job& job : jobs) job.done(*refusal);
+    return;
+  }
+  if (jobs.size() > 1) {
+    wake_.notify_all();
+  } else {
+    wake_.notify_one();
+  }
+}
+
+JobQueue::Engines Scheduler::engines() const {
+  return {.cost_per_second = rate_.cost_per_second(engines_.size()),
+          .running_cost = running_cost_,
+          .count = engines_.size()};
+}
+
+// Moves the jobs into the queue, or leaves them all and says why.
+std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
+  if (jobs.empty()) return std::nullopt;
+  MutexLock lock(mutex_);
+  if (stopping_) {
+    return not_ready(
+        "Server is stopping, scheduler for model has stopped accepting new inference requests");
+  }
+  const uint64_t joins = queue_.joins();
+  auto refusal = queue_.push(jobs, engines(), clock_.now_ns());
+  if (options_.joins) options_.joins->add(static_cast<double>(queue_.joins() - joins));
+  return refusal;
+}
+
+// The next work, waiting for it; nullopt when there will be none any more.
+std::optional<JobQueue::Pulled> Scheduler::pull() {
+  MutexLock lock(mutex_);
+  while (true) {
+    auto pulled = queue_.take(clock_.now_ns(), engines());
+    if (!pulled.empty()) {
+      running_cost_ += pulled.batch_cost;
+      return pulled;
+    }
+    if (stopping_) return std::nullopt;
+    lock.wait(wake_);
+  }
+}
+
+void Scheduler::work(Engine& engine) {
+  for (bool more = true; more;) {
+    // Jobs that are dropped on the way answer that there was no memory.
+    contain("an engine's thread", [&] {
+      auto pulled = pull();
+      more = pulled.has_value();
+      if (more) serve(engine, *std::move(pulled));
+    });
+  }
+}
+
+void Scheduler::serve(Engine& engine, JobQueue::Pulled pulled) {
+  const int64_t start = clock_.now_ns();
+  for (auto& [id, queued] : pulled.expired) {
+    queued.job.scope->left_queue(start);
+    queued.job.done(deadline_exceeded("Request timeout expired"));
+  }
+  for (auto& [id, queued] : pulled.unwanted) {
+    queued.job.scope->left_queue(start);
+    queued.job.done(cancelled("the client went away before the request ran"));
+  }
+  std::vector<Job> batch;
+  batch.reserve(pulled.batch.size());
+  for (auto& [id, queued] : pulled.batch) {
+    queued.job.scope->left_queue(start);
+    batch.push_back(std::move(queued.job));
+  }
+  if (!batch.empty()) run(engine, batch);
+  MutexLock lock(mutex_);
+  running_cost_ -= pulled.batch_cost;
+  if (pulled.batch_cost > 0) rate_.ran(pulled.batch_cost, clock_.now_ns() - start);
+}
+
+void Scheduler::run(Engine& engine, std::span<Job> jobs) {
+  Executed executed = execute(engine, options_.pooling, jobs, clock_);
+  executed.execution.id = ++executions_;
+  if (options_.queue.engine_pads) executed.execution.padded_tokens = 0;  // nothing was saved
+  recorder_->count_execution(executed.execution);
+  if (!executed.results) {
+    if (jobs.size() > 1 && !executed.engine_threw) {
+      // One bad input must not take the others with it, and the engine does not say which it was.
+      for (size_t i = 0; i < jobs.size(); ++i) run(engine, jobs.subspan(i, 1));
+      return;
+    }
+    const Error& error = executed.results.error();
+    failures_.failed(jobs.size(), error);
+    for (Job& job : jobs) contain("answering a request", [&] { job.done(error); });
+    return;
+  }
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i].scope->ran(executed.execution);
+    if (const auto* sequence = std::get_if<SequenceWork>(&jobs[i].work))
+      recorder_->add_tokens(sequence->ids.size());
+  }
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    contain("answering a request", [&] { jobs[i].done(std::move((*executed.results)[i])); });
+  }
+}
+
+void Scheduler::stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  MutexLock lock(stop_mutex_);
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+}  // namespace neso
