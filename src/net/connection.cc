@@ -118,13 +118,16 @@ void SocketConnection::advance(std::string_view fresh) {
   if (!lingering_) {
     for (;;) {
       const size_t before = dispatched_;
+      const bool was_full = !can_take_request();
       try {
         take_input(std::exchange(fresh, {}));
       } catch (const std::bad_alloc&) {  // some of the input is lost
         answer_last(out_of_memory_answer(server_.options));
       }
       if (closed_ || !flush()) return;
-      if (dispatched_ == before) break;
+      // What waited for room that these answers have made is taken now: if they were the last to
+      // be awaited, no other event would come back to it.
+      if (dispatched_ == before && !(was_full && can_take_request())) break;
     }
     const bool finished = answers_.empty() && (answers_.closing() || end_of_input_);
     // An idle connection that has bytes waiting is one whose next request crossed our decision.

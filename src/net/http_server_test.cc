@@ -178,6 +178,32 @@ TEST(HttpServer, BoundsTheUnansweredRequestsOfAConnection) {
   EXPECT_LE(most, 17u);  // 16, and one that is written but not yet counted down
 }
 
+TEST(HttpServer, GoesOnWhenAllUnansweredRequestsOfAConnectionAreAnsweredAtOnce) {
+  HeldRequests held;
+  const auto server = start_server(test_options(), held.handler());
+  TestClient client(server->port());
+  std::string requests;
+  constexpr int kRequests = 20;  // four more than may wait, and nothing comes after them
+  for (int i = 0; i < kRequests; ++i)
+    requests += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  client.send(requests);
+  std::vector<HeldRequest> waiting;
+  for (int i = 0; i < 16; ++i) waiting.push_back(held.next());
+  // The first one last: until then none of them can be written.
+  for (auto it = waiting.rbegin(); it != waiting.rend(); ++it)
+    it->respond(text_answer(it->request.path));
+  for (int i = 16; i < kRequests; ++i) {
+    HeldRequest next = held.next();
+    ASSERT_TRUE(next.respond);
+    next.respond(text_answer(next.request.path));
+  }
+  for (int i = 0; i < kRequests; ++i) {
+    const auto answer = client.answer();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->body, "/" + std::to_string(i));
+  }
+}
+
 TEST(HttpServer, DroppedRequestsGet503FailedOnes500AndTheConnectionStays) {
   const auto server = start_server(test_options(), [](HttpRequest request, Respond respond) {
     if (request.path == "/error") respond(Error{ErrorCode::Internal, "it broke"});
