@@ -12,11 +12,18 @@ namespace neso {
 
 std::string_view to_string(Isa isa);  // "generic", "avx2", "neon_dotprod", ...
 
-// By its name; empty is the best. Refuses what this CPU lacks, with the list of what it has, and
+// By its name; empty is the fastest. Refuses what this CPU lacks, with the list of what it has, and
 // avx512_amx also where its products are wrong (simd/product_proof.h), which the log then tells.
 Result<Isa> choose_isa(std::string_view name);
-// The same out of these facts.
-Result<Isa> choose_isa(std::string_view name, std::vector<Isa> isas, const Result<>& amx_usable);
+
+// The same out of facts about a CPU.
+struct CpuFacts {
+  std::vector<Isa> isas;  // as of supported_isas
+  Result<> amx_usable;
+  // VDPBF16PS is half as fast as widening both operands and multiplying them as fp32.
+  bool slow_bf16 = false;
+};
+Result<Isa> choose_isa(std::string_view name, const CpuFacts& cpu);
 
 // Those that this build has kernels for and that both CPU and operating system support. Never
 // empty, ascending.

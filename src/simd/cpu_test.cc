@@ -12,23 +12,29 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::vector<Isa> kWithAmx = {Isa::Generic, Isa::Avx512Bf16, Isa::Avx512Amx};
+const CpuFacts kWithAmx = {{Isa::Generic, Isa::Avx512Bf16, Isa::Avx512Amx}, {}, true};
 
 TEST(ChoosingAnInstructionSet, TakesTheBestOrTheOneNamed) {
-  EXPECT_EQ(*choose_isa("", kWithAmx, {}), Isa::Avx512Amx);
-  EXPECT_EQ(*choose_isa("generic", kWithAmx, {}), Isa::Generic);
-  EXPECT_EQ(*choose_isa("avx512_amx", kWithAmx, {}), Isa::Avx512Amx);
-  const auto unknown = choose_isa("mmx", kWithAmx, {});
+  EXPECT_EQ(*choose_isa("", kWithAmx), Isa::Avx512Amx);
+  EXPECT_EQ(*choose_isa("generic", kWithAmx), Isa::Generic);
+  EXPECT_EQ(*choose_isa("avx512_amx", kWithAmx), Isa::Avx512Amx);
+  const auto unknown = choose_isa("mmx", kWithAmx);
   ASSERT_FALSE(unknown.has_value());
   EXPECT_THAT(unknown.error().message, HasSubstr("choose from generic, avx512_bf16, avx512_amx"));
 }
 
 TEST(ChoosingAnInstructionSet, LeavesOutAmxThatFailsItsProof) {
-  const Result<> wrong = internal_error("its int8 product gives 1");
-  EXPECT_EQ(*choose_isa("", kWithAmx, wrong), Isa::Avx512Bf16);
-  const auto named = choose_isa("avx512_amx", kWithAmx, wrong);
+  const CpuFacts wrong = {kWithAmx.isas, internal_error("its int8 product gives 1"), false};
+  EXPECT_EQ(*choose_isa("", wrong), Isa::Avx512Bf16);
+  const auto named = choose_isa("avx512_amx", wrong);
   ASSERT_FALSE(named.has_value());
   EXPECT_THAT(named.error().message, HasSubstr("its int8 product gives 1; choose from generic, "));
+}
+
+TEST(ChoosingAnInstructionSet, TakesSlowProductsOfBf16OnlyWhenNamed) {
+  const CpuFacts intel = {{Isa::Generic, Isa::Avx512Vnni, Isa::Avx512Bf16}, {}, true};
+  EXPECT_EQ(*choose_isa("", intel), Isa::Avx512Vnni);
+  EXPECT_EQ(*choose_isa("avx512_bf16", intel), Isa::Avx512Bf16);
 }
 
 TEST(ChoosingAnInstructionSet, SaysWhyThereIsNoAmx) {
