@@ -4,7 +4,8 @@
 
 Names, tensors and settings are those of the recordings, where the models were Python files; each graph computes the same.
 
-    make_models.py build/conformance/models
+    make_models.py build/conformance/models             for neso
+    make_models.py build/conformance/models --python    for a real Triton, whose Python backend runs the same graphs
 """
 
 import pathlib
@@ -208,12 +209,22 @@ def write_all(root):
     ensemble(root)
 
 
+def make_python(root):
+    model = pathlib.Path(__file__).with_name("python_model.py")
+    for config in root.glob("*/config.pbtxt"):
+        config.write_text(config.read_text().replace('backend: "onnxruntime"', 'backend: "python"'))
+    for graph in root.glob("*/*/model.onnx"):
+        shutil.copy(model, graph.with_name("model.py"))
+
+
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: make_models.py FOLDER (written anew)")
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--python"]):
+        sys.exit("usage: make_models.py FOLDER [--python] (the folder is written anew)")
     root = pathlib.Path(sys.argv[1])
     shutil.rmtree(root, ignore_errors=True)
     write_all(root)
+    if "--python" in sys.argv:
+        make_python(root)
 
 
 main()

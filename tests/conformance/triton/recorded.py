@@ -35,7 +35,7 @@ def read_cases(path):
 
 class Answer:
     def __init__(self, status, headers, body, shared=None):
-        self.status, self.headers, self.shared = status, headers, shared
+        self.status, self.headers, self.shared, self.content = status, headers, shared, body
         coding = headers.get("content-encoding")
         if coding == "gzip":
             body = gzip.decompress(body)
