@@ -27,7 +27,7 @@ def post(body, *fields, path=INFER):
 
 
 def successes(rig, model="simple"):
-    return rig.counted("nv_inference_request_success", model=model)
+    return rig.server.counted("nv_inference_request_success", model=model)
 
 
 @row("B01", "a chunked body in chunks of one byte")

@@ -8,20 +8,16 @@ back to what they were.
 
 import http.client
 import json
-import os
 import re
 import socket
 import struct
 import threading
 import time
 
-from neso_server import ROOT, Answer
+from neso_server import PATIENCE_S, ROOT, SANITIZED, Answer, eventually
 
-# An answer, or the end of the connection, is due at once; the rest is patience with a busy machine.
-PATIENCE_S = 30
 MIB = 1 << 20
 BODY_LIMIT = 16 * MIB
-SANITIZED = os.environ.get("BUILT_WITH_SANITIZER", "") not in ("", "OFF")
 
 ROWS = {}
 
@@ -228,44 +224,14 @@ class Rig:
     def good(self, answer):
         self.test.assertEqual(answer.status, 200, answer.body[:300])
 
-    def eventually(self, holds, what):
-        """A guarantee that the server needs a moment for."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not holds():
-            self.test.assertLess(time.monotonic(), deadline, what())
-            time.sleep(0.02)
-
     # --- the process ----------------------------------------------------------------------------
-
-    def status(self, field):
-        with open(f"/proc/{self.pid}/status") as file:
-            return int(re.search(rf"^{field}:\s+(\d+)", file.read(), re.M)[1])
-
-    def resident(self):
-        return self.status("VmRSS") * 1024
-
-    def peak(self):
-        return self.status("VmHWM") * 1024
 
     def reset_peak(self):
         with open(f"/proc/{self.pid}/clear_refs", "w") as file:
             file.write("5")
 
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def threads(self):
-        return len(os.listdir(f"/proc/{self.pid}/task"))
-
-    def counted(self, family, **labels):
-        total = 0
-        for line in self.server.metrics().splitlines():
-            if line.startswith(family + "{") and all(f'{name}="{value}"' in line for name, value in labels.items()):
-                total += float(line.split()[-1])
-        return int(total)
-
     def errors_counted(self):
-        return {api: self.counted("neso_request_errors_total", api=api) for api in ("http", "grpc")}
+        return {api: self.server.counted("neso_request_errors_total", api=api) for api in ("http", "grpc")}
 
 
 class Guarantees:
@@ -275,9 +241,9 @@ class Guarantees:
         self.rig = rig
 
     def __enter__(self):
-        rig = self.rig
+        rig, server = self.rig, self.rig.server
         rig.reset_peak()
-        self.resident, self.descriptors, self.threads = rig.resident(), rig.descriptors(), rig.threads()
+        self.resident, self.descriptors, self.threads = server.memory("VmRSS"), server.descriptors(), server.threads()
         self.errors = rig.errors_counted()
         self.log = len(rig.server.log)
         self.canary_answers, self.wrong = rig.canary.answered, len(rig.canary.wrong)
@@ -287,27 +253,27 @@ class Guarantees:
     def __exit__(self, kind, *_):
         if kind is not None:
             return
-        rig, test = self.rig, self.rig.test
-        test.assertIsNone(rig.server.process.poll(), "the server ended:\n" + rig.server.log_text()[-4000:])
+        rig, test, server = self.rig, self.rig.test, self.rig.server
+        test.assertIsNone(server.process.poll(), "the server ended:\n" + server.log_text()[-4000:])
         asked = rig.canary.answered
-        rig.eventually(lambda: rig.canary.answered > asked + 1, lambda: "the canary got no answer any more")
+        eventually(lambda: rig.canary.answered > asked + 1, lambda: "the canary got no answer any more")
         test.assertEqual(rig.canary.wrong[self.wrong:], [])
         if not SANITIZED:
-            test.assertLessEqual(rig.peak(), self.resident + 2 * BODY_LIMIT + rig.kept, "peak of memory")
-            rig.eventually(lambda: rig.resident() <= self.resident + rig.kept,
-                           lambda: f"memory: {self.resident >> 20} MiB before, {rig.resident() >> 20} MiB after")
-        rig.eventually(lambda: rig.descriptors() <= self.descriptors,
-                       lambda: f"{self.descriptors} descriptors before, {rig.descriptors()} after")
+            test.assertLessEqual(server.memory("VmHWM"), self.resident + 2 * BODY_LIMIT + rig.kept, "peak of memory")
+            eventually(lambda: server.memory("VmRSS") <= self.resident + rig.kept,
+                       lambda: f"memory: {self.resident >> 20} MiB before, {server.memory('VmRSS') >> 20} MiB after")
+        eventually(lambda: server.descriptors() <= self.descriptors,
+                   lambda: f"{self.descriptors} descriptors before, {server.descriptors()} after")
         # gRPC adds a thread to its pool when all are busy.
-        rig.eventually(lambda: rig.threads() <= self.threads + 4, lambda: f"{self.threads} threads before, {rig.threads()} after")
+        eventually(lambda: server.threads() <= self.threads + 4, lambda: f"{self.threads} threads before, {server.threads()} after")
         counted = rig.errors_counted()
         if rig.errors is not None:
             test.assertEqual(counted["http"] - self.errors["http"], rig.errors, "neso_request_errors_total of HTTP")
         if rig.grpc_errors is not None:
             test.assertEqual(counted["grpc"] - self.errors["grpc"], rig.grpc_errors, "neso_request_errors_total of gRPC")
-        lines = [line for line in rig.server.log[self.log:] if "refused a request" in line]
-        for server in ("HTTPService", "Metrics Service", "GRPCInferenceService"):
-            of_server = [line for line in lines if server in line]
+        lines = [line for line in server.log[self.log:] if "refused a request" in line]
+        for service in ("HTTPService", "Metrics Service", "GRPCInferenceService"):
+            of_server = [line for line in lines if service in line]
             test.assertLessEqual(len(of_server), int(time.time() // 60) - self.minutes + 1, of_server)
-        for line in rig.server.log[self.log:]:
+        for line in server.log[self.log:]:
             test.assertIsNone(re.search("[\x00-\x08\x0b-\x1f\x7f]", line), repr(line))

@@ -135,11 +135,11 @@ def documents(rig):
     for body in (b"", b"null", b"[]", b"{}{}", b"{}", b"0", b'""', b"\0", b"{" * 3, SIMPLE + SIMPLE, SIMPLE + b"x", b'{"inputs":null}',
                  b'{"inputs":{}}', b'{"inputs":[]}', b'{"inputs":[null]}', b'{"inputs":[{}]}', b'{"inputs":[1]}'):
         rig.refused(rig.infer("simple", body), 400)
-    before = rig.counted("nv_inference_request_success", model="simple")
+    before = rig.server.counted("nv_inference_request_success", model="simple")
     with rig.wire() as wire:
         for cut in range(1, len(SIMPLE)):
             rig.refused(rig.noted(wire.send(post(SIMPLE[:cut])).answer()), 400)
-    rig.test.assertEqual(rig.counted("nv_inference_request_success", model="simple"), before)
+    rig.test.assertEqual(rig.server.counted("nv_inference_request_success", model="simple"), before)
 
 
 def binary_int64(size, shape=(1, 2)):

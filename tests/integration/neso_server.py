@@ -20,6 +20,17 @@ MINILM = MODELS / "all-minilm-l6-v2/1"
 # Models that tests make and that take seconds to make; kept between runs.
 MADE = ROOT / ".deps/test-models"
 START_TIMEOUT_S = 120
+# An answer is due at once; the rest is patience with a busy machine.
+PATIENCE_S = 60
+SANITIZED = os.environ.get("BUILT_WITH_SANITIZER", "") not in ("", "OFF")
+
+
+def eventually(holds, what):
+    """A guarantee that the server needs a moment for; what() says how things stand instead."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.02)
 
 
 class Answer:
@@ -126,6 +137,27 @@ class Server:
 
     def metrics(self):
         return self.request("GET", "/metrics", port=self.metrics_port).body.decode()
+
+    def counted(self, family, **labels):
+        """The sum of a family's series that have these labels."""
+        total = 0
+        for line in self.metrics().splitlines():
+            if line.startswith(family + "{") and all(f'{name}="{value}"' in line for name, value in labels.items()):
+                total += float(line.split()[-1])
+        return int(total)
+
+    # --- the process ----------------------------------------------------------------------------
+
+    def memory(self, field):
+        """Bytes: VmRSS is what is resident now, VmHWM the most that was."""
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return int(re.search(rf"^{field}:\s+(\d+)", file.read(), re.M)[1]) * 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
 
 class TemporaryRepository:
