@@ -196,6 +196,22 @@ TEST_F(RepositoryTest, AReloadThatFailsLeavesTheOldModelServing) {
   EXPECT_NE(repository_->find("a", {}), before);
 }
 
+TEST_F(RepositoryTest, F46_ANewVersionThatFailsLeavesTheOldOneServing) {
+  add_version("a", 1);
+  open(ModelControl::Explicit, {"a"});
+  const auto before = repository_->find("a", {});
+  folder_.write("a/2/model.onnx", "no graph");
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_THAT(load("a"), HasSubstr("version 2 is at UNAVAILABLE state: "));
+    EXPECT_EQ(repository_->find("a", {}), before);
+    EXPECT_THAT(index(), ElementsAre("a:1 READY", HasSubstr("a:2 UNAVAILABLE ")));
+  }
+  EXPECT_TRUE(repository_->all_ready());
+  add_version("a", 2);
+  EXPECT_EQ(load("a"), "");
+  EXPECT_THAT(index(), ElementsAre("a:2 READY"));
+}
+
 TEST_F(RepositoryTest, AConfigThatBreaksLeavesTheOldModelServingAndTheReasonIsTold) {
   add_version("a", 1);
   open(ModelControl::Explicit, {"a"});
