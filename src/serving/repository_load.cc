@@ -150,7 +150,8 @@ Result<> Repository::State::load(const std::string& name, const ModelOverrides& 
   return finish(name, std::move((*loaded)[name]), std::move(entry));
 }
 
-// Publishes what was loaded. Where a version failed, the one that served before goes on.
+// Publishes what was loaded. Where a version failed, all that served before and that nothing
+// replaces goes on: the failed one was to take its place.
 Result<> Repository::State::finish(const std::string& name, LoadedVersions loaded,
                                    ModelEntry entry) {
   std::string failures;
@@ -164,13 +165,14 @@ Result<> Repository::State::finish(const std::string& name, LoadedVersions loade
       failures += fmt::format("version {} is at UNAVAILABLE state: {};", number, version.reason);
     }
   }
-  if (!failures.empty() || loaded.empty()) entry.fingerprint.clear();
+  const bool failed = !failures.empty() || loaded.empty();
+  if (failed) entry.fingerprint.clear();
   update([&](RepositorySnapshot& next) {
     ModelEntry& known = next.entries[name];
     for (auto& [number, version] : known.versions) {
       const auto newer = fresh.find(number);
-      const bool failed = newer != fresh.end() && !newer->second.model && !newer->second.ensemble;
-      if ((loaded.empty() || failed) && (version.model || version.ensemble))
+      const bool replaced = newer != fresh.end() && (newer->second.model || newer->second.ensemble);
+      if (failed && !replaced && (version.model || version.ensemble))
         fresh[number] = {.model = version.model, .ensemble = version.ensemble};
     }
     entry.versions = std::move(fresh);
