@@ -21,6 +21,8 @@ KEPT_BYTES = 48 << 20
 
 
 class StormTest(unittest.TestCase):
+    maxDiff = None
+
     def setUp(self):
         print(f"NESO_STORM_SEED={SEED} NESO_STORM_SECONDS={SECONDS}", flush=True)
         repository = self.enterContext(TemporaryRepository())
