@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import platform
 import re
 import resource
 import signal
@@ -260,6 +261,14 @@ class Starting(unittest.TestCase):
                 self.assertEqual(second.http_port, first.http_port)
                 self.assertEqual(first.stop(), 0)
                 self.assertEqual(second.get("/v2/health/ready").status, 200)
+
+    def test_F50_an_instruction_set_that_this_machine_does_not_have(self):
+        with TemporaryRepository() as repository:
+            other = "avx2" if platform.machine() == "aarch64" else "neon"
+            for isa in (other, "avx1024"):
+                run = self.run_serve(f"--model-repository={repository.path}", f"--isa={isa}")
+                self.assert_fails(run, f"this machine has no instruction set '{isa}'; choose from generic")
+                self.assertNotIn("Started", run.stderr)
 
     def test_a_server_that_would_serve_nothing(self):
         with TemporaryRepository() as repository:
