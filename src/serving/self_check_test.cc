@@ -9,17 +9,21 @@
 #include <future>
 #include <limits>
 
+#include "base/file.h"
 #include "base/json_writer.h"
 #include "base/temporary_folder.h"
 #include "scheduling/test_engine.h"
 #include "serving/model_loader.h"
 #include "serving/probe_texts.h"
+#include "simd/cpu.h"
 
 namespace neso {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr size_t kWidth = 384;
 
@@ -34,7 +38,7 @@ class SelfCheck : public ::testing::Test {
   }
 
   Result<std::unique_ptr<Model>> load(Precision precision = Precision::Fp32, bool refuse = true) {
-    LoadOptions options;
+    LoadOptions options = options_;
     options.engine.precision = precision;
     options.refuse_reference_mismatch = refuse;
     return load_model({"m", 1, folder_.path() / "m"}, parse_model_config("", "test", "m").value(),
@@ -77,6 +81,16 @@ class SelfCheck : public ::testing::Test {
     return model ? "it was loaded" : model.error().message;
   }
 
+  // The highest bit of the exponent of a weight in a late layer. Floats are aligned there, and
+  // little-endian.
+  void flip_a_weight() {
+    std::string content =
+        read_file(fs::path(NESO_TEST_MODEL) / "model.safetensors", size_t{1} << 30).value();
+    content[content.size() / 16 * 12 + 3] ^= 0x40;
+    folder_.write("m/1/model.safetensors", content);
+  }
+
+  LoadOptions options_;
   const std::vector<std::string> texts_ = {"where is the retry logic?",
                                            "def add(a, b):\n    return a + b\n", ""};
   TemporaryFolder folder_;
@@ -120,6 +134,17 @@ TEST_F(SelfCheck, AWrongVectorIsRefusedWithItsNumberTheCosineAndTheBound) {
   ASSERT_TRUE(shown) << shown.error().message;
   EXPECT_EQ((*shown)->references()->cosines.least_row, 1U);
   EXPECT_LT((*shown)->references()->cosines.least, 0.5);
+}
+
+TEST_F(SelfCheck, F49_AFlippedByteOfAWeightIsToldWithTheKernelsAndWhatToTry) {
+  write(vectors({texts_[0]}));
+  flip_a_weight();
+  const std::string kernels(to_string(choose_isa("").value()));
+  EXPECT_THAT(refusal(), HasSubstr("computed by the kernels for " + kernels +
+                                   ": try --isa=generic, and report it if that serves the model"));
+  options_.engine.isa = "generic";
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("; compare the model's files with where they came from"),
+                               Not(HasSubstr("--isa"))));
 }
 
 TEST_F(SelfCheck, AnErrorThatInt8MayMakeIsTooLargeForFp32) {
