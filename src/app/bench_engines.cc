@@ -9,9 +9,9 @@
 #include <set>
 #include <utility>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "config/option_value.h"
-#include "engine/cpu/cores.h"
 #include "engine/cpu/cpu_engine.h"
 #include "engine/onnx/onnx_engine.h"
 #include "simd/cpu.h"

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/cpu/cores.h"
+#include "base/cores.h"
 
 namespace neso {
 namespace {

@@ -11,7 +11,7 @@
 #include "app/bench_case.h"
 #include "app/bench_run.h"
 #include "base/clock.h"
-#include "engine/cpu/cores.h"
+#include "base/cores.h"
 #include "engine/cpu/machine_peak.h"
 #include "serving/engine_loader.h"
 #include "serving/model_memory.h"

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <thread>
+
+#include "base/cores.h"
 
 namespace neso {
 namespace {
@@ -21,8 +22,7 @@ BatchLimits batch_limits(const ModelConfig& config, const EngineFacts& facts) {
   limits.interactive_cost =
       facts.encoder ? kInteractiveTokens : kInteractiveTensorBytes / sizeof(int64_t);
   if (facts.encoder) {
-    const size_t cores = std::max(1U, std::thread::hardware_concurrency());
-    limits.max_cost = kTokensPerCore * std::max<size_t>(1, cores / facts.engines);
+    limits.max_cost = kTokensPerCore * std::max<size_t>(1, usable_cores() / facts.engines);
     limits.bulk_cost = limits.max_cost;
     limits.top_up_cost = limits.max_cost / 4;
   }

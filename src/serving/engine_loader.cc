@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <thread>
 #include <utility>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "engine/cpu/cpu_engine.h"
 #include "engine/finite_retry.h"
@@ -15,10 +15,6 @@
 
 namespace neso {
 namespace {
-
-size_t cores() {
-  return std::max(1U, std::thread::hardware_concurrency());
-}
 
 // A parameter of Triton's onnxruntime backend: an integer of `least` to `most`.
 Result<int> number_parameter(const ModelConfig& config, const char* key, int otherwise, int most) {
@@ -41,6 +37,9 @@ Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id
   options.graph_optimization_level = config.graph_optimization_level;
   NESO_TRY(options.intra_op_threads,
            number_parameter(config, "intra_op_thread_count", 0, kMostThreads));
+  // By itself ONNX Runtime starts a thread for each core, whatever a container's quota says.
+  if (options.intra_op_threads == 0 && cgroup_cores() != 0)
+    options.intra_op_threads = static_cast<int>(usable_cores());
   NESO_TRY(options.inter_op_threads,
            number_parameter(config, "inter_op_thread_count", 0, kMostThreads));
   NESO_TRY(options.execution_mode, number_parameter(config, "execution_mode", 0, 1));
@@ -128,14 +127,13 @@ Result<OpenedEngine> open_own_engine(const ModelFiles& files, Precision precisio
   opened.kind = EngineKind::Cpu;
   opened.make = [weights, exact = ExactWeights(files, isa),
                  precision](size_t count) -> Result<std::unique_ptr<Engine>> {
-    // 0 is the engine's own idea of all cores, which knows of affinity and quotas.
-    const size_t threads = count == 1 ? 0 : std::max<size_t>(1, cores() / count);
+    const size_t threads = std::max<size_t>(1, usable_cores() / count);
     NESO_TRY(auto engine, make_cpu_engine(weights, {.threads = threads}));
     if (precision == Precision::Fp32) return engine;
     return retry_when_not_finite(std::move(engine),
                                  [exact, threads] { return exact.make_engine(threads); });
   };
-  NESO_TRY(const auto first, opened.make(cores()));
+  NESO_TRY(const auto first, opened.make(usable_cores()));
   opened.info = first->info();
   return opened;
 }
@@ -162,7 +160,7 @@ size_t instance_count(const ModelConfig& config, bool own) {
     count += static_cast<size_t>(std::max(1, group.count));
   }
   count = std::max<size_t>(1, count);
-  return own ? std::min(count, cores()) : count;
+  return own ? std::min(count, usable_cores()) : count;
 }
 
 }  // namespace neso

@@ -2,8 +2,8 @@
 #include "serving/model_memory.h"
 
 #include <algorithm>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "engine/onnx/onnx_engine.h"
 #include "tensor/shape.h"
@@ -33,7 +33,7 @@ MemoryNeed own_engine(const Checkpoint& checkpoint, Precision precision, size_t 
     // Of the layers' matrices bytes are kept.
     need.weights -= a.layers * a.linear_weights_per_layer() * (sizeof(uint16_t) - sizeof(int8_t));
   }
-  const uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const uint64_t cores = usable_cores();
   const uint64_t longest = checkpoint.max_tokens != 0 ? checkpoint.max_tokens : a.max_positions;
   const uint64_t tokens = engines * longest + cores * kBatchTokens;
   need.work =

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <thread>
 #include <utility>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/thread_annotations.h"
 #include "serving/model.h"
@@ -150,8 +150,7 @@ Service::~Service() {
 Result<std::unique_ptr<Service>> Service::create(Repository& repository,
                                                  const ServiceOptions& options) {
   std::unique_ptr<Service> service(new Service(repository, options));
-  const size_t workers =
-      options.workers != 0 ? options.workers : std::max(1U, std::thread::hardware_concurrency());
+  const size_t workers = options.workers != 0 ? options.workers : usable_cores();
   NESO_TRY(service->state_->pool, ThreadPool::create(workers, "service"));
   NESO_TRY(service->state_->control, ThreadPool::create(kControlThreads, "control"));
   return service;

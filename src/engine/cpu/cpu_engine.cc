@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/cores.h"
 #include "base/error.h"
 #include "engine/cpu/batch_plan.h"
-#include "engine/cpu/cores.h"
 #include "engine/cpu/cpu_weights.h"
 #include "engine/cpu/encoder_pass.h"
 #include "engine/cpu/profile.h"

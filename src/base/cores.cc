@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cpu/cores.h"
+#include "base/cores.h"
 
 #include <sched.h>
 
