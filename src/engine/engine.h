@@ -43,6 +43,7 @@ struct EngineInfo {
   size_t type_vocabulary = 0;      // type ids must be below it; 0: unknown
   std::vector<TensorSpec> inputs;  // when can_run
   std::vector<TensorSpec> outputs;
+  std::string kernels;  // the instruction set of our own ones, as --isa names it; else empty
 };
 
 class Engine {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/pooling.h"
 #include "serving/probe_texts.h"
+#include "simd/cpu.h"
 
 namespace neso {
 namespace {
@@ -46,6 +47,17 @@ Result<std::vector<float>> vector_of(const ReferenceVector& reference, Engine& e
   return pooled;
 }
 
+// Damaged weights and kernels that compute wrongly look the same; a run with others tells.
+std::string what_to_try(std::string_view kernels) {
+  if (kernels.empty()) return "";
+  constexpr std::string_view kDamaged = "compare the model's files with where they came from";
+  if (kernels == to_string(Isa::Generic)) return fmt::format("; {}", kDamaged);
+  return fmt::format(
+      "; it was computed by the kernels for {}: try --isa=generic, and report it if that serves "
+      "the model; else {}",
+      kernels, kDamaged);
+}
+
 }  // namespace
 
 Result<> run_load_probes(Engine& engine, const EncoderModel& model, const PoolingSpec& pooling) {
@@ -62,8 +74,11 @@ Result<> run_load_probes(Engine& engine, const EncoderModel& model, const Poolin
     }
     return {};
   };
-  if (auto ran = run(); !ran) return ran.error().with_context("the self-check failed");
-  return {};
+  auto ran = run();
+  if (ran) return {};
+  Error error = ran.error().with_context("the self-check failed");
+  error.message += what_to_try(engine.info().kernels);
+  return error;
 }
 
 double reference_bound(Precision precision, bool own) {
@@ -101,7 +116,8 @@ Result<ReferenceAgreement> compare_with_references(Engine& engine, const Encoder
   }
   return ReferenceAgreement{.cosines = compare_rows(expected, ours, references.width()),
                             .vectors = references.vectors.size(),
-                            .file = references.file};
+                            .file = references.file,
+                            .kernels = engine.info().kernels};
 }
 
 Result<> check_agreement(const ReferenceAgreement& agreement) {
@@ -110,9 +126,9 @@ Result<> check_agreement(const ReferenceAgreement& agreement) {
       "the model does not give its reference vectors: text {} of {} has a cosine of {:.6f} to the "
       "vector there, less than {}; check that weights, tokenizer, pooling and prompts are those "
       "that the vectors were made with. If the model was changed on purpose, write the file again "
-      "with tools/make_reference_vectors.py; without the file nothing is compared",
+      "with tools/make_reference_vectors.py; without the file nothing is compared{}",
       agreement.cosines.least_row, agreement.file.string(), agreement.cosines.least,
-      agreement.bound);
+      agreement.bound, what_to_try(agreement.kernels));
 }
 
 }  // namespace neso

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 
 #include "base/result.h"
 #include "checkpoint/reference_vectors.h"
@@ -26,6 +27,7 @@ struct ReferenceAgreement {
   size_t vectors = 0;
   double bound = 0;
   std::filesystem::path file;
+  std::string kernels;  // see EngineInfo
 };
 
 // Each text as a request would bring it: prompt, tokenizer, the limit of tokens, the engine,

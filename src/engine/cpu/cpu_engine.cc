@@ -17,6 +17,7 @@
 #include "engine/cpu/worker_team.h"
 #include "engine/cpu/workspace.h"
 #include "engine/pooling.h"
+#include "simd/cpu.h"
 #include "simd/flush_denormals.h"
 
 namespace neso {
@@ -54,6 +55,7 @@ class CpuEngine final : public Engine {
     info_.device = "CPU";
     info_.precision = weights_->precision;
     info_.can_encode = true;
+    info_.kernels = to_string(weights_->kernels->isa);
     info_.hidden = a.hidden;
     info_.vocabulary = a.vocabulary;
     info_.max_positions = a.max_positions;
