@@ -7,6 +7,7 @@ import itertools
 import random
 import shutil
 import threading
+import time
 import traceback
 
 import numpy as np
@@ -35,6 +36,7 @@ class Storm:
         self.vectors = {}  # by text
         self.counted = collections.Counter()
         self.version = 1
+        self.stood_still_s = 0  # longest time in which this process did nothing: then time-outs are not the server's fault
         self._counting = threading.Lock()
         self._numbers = itertools.count(1)
         self._over = threading.Event()
@@ -52,6 +54,12 @@ class Storm:
         values = (np.frombuffer(random.randbytes(4 * shape[0] * shape[1]), "<u4") >> 8).astype("<f4").reshape(shape)
         values[0][0] = self.number()
         return values
+
+    def verdict(self):
+        """What went wrong; empty when nothing did."""
+        if not self.mistakes:
+            return ""
+        return "\n".join([*self.mistakes, f"(this process once stood still for {self.stood_still_s:.1f} s)"])
 
     def mistake(self, what):
         self.mistakes.append(what)
@@ -80,8 +88,15 @@ class Storm:
             except Exception:
                 self.mistake(f"{function.__name__}: {traceback.format_exc()}")
 
+        def beat():
+            last = time.monotonic()
+            while not self._over.wait(0.1):
+                self.stood_still_s = max(self.stood_still_s, time.monotonic() - last)
+                last = time.monotonic()
+
         self._over.clear()
-        threads = [threading.Thread(target=act, args=(function, number)) for number, function in enumerate(actors)]
+        threads = [threading.Thread(target=beat)]
+        threads += [threading.Thread(target=act, args=(function, number)) for number, function in enumerate(actors)]
         for thread in threads:
             thread.start()
         try:

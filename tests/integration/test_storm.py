@@ -42,7 +42,7 @@ class StormTest(unittest.TestCase):
         with self.storm.blowing(ACTORS, name):
             self.storm.pause(seconds)
         self.assertIsNone(self.server.process.poll(), "the server ended:\n" + self.server.log_text()[-8000:])
-        self.assertEqual(self.storm.mistakes, [])
+        self.assertEqual(self.storm.verdict(), "")
         self.settles("nv_inference_pending_request_count", 0)
 
     def settles(self, family, value):

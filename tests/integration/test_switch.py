@@ -26,7 +26,7 @@ class Switch(unittest.TestCase):
                 storm = Storm(server, repository, seed=1)
                 with storm.blowing(actors, "traffic"):
                     yield storm, server
-                self.assertEqual(storm.mistakes, [])
+                self.assertEqual(storm.verdict(), "")
                 self.assertGreater(storm.counted[SWITCHED, "success"], 0)
                 self.assertEqual(server.stop(), 0)
 
@@ -48,9 +48,8 @@ class Switch(unittest.TestCase):
         self.wait_for_traffic(storm)
         versions = self.versions(server)
         self.assertEqual(versions.get(str(version), {}).get("state"), "READY", versions)
-        if broken is not None:
-            self.assertEqual(versions[str(broken)]["state"], "UNAVAILABLE", versions)
-            self.assertIn("model.onnx", versions[str(broken)]["reason"])
+        if broken is not None:  # polling tries it again now and then: LOADING
+            eventually(lambda: "model.onnx" in self.versions(server)[str(broken)].get("reason", ""), lambda: self.versions(server))
         self.assertEqual(server.get(f"/v2/models/{SWITCHED}/ready").status, 200)
 
     def test_F47_a_hundred_switches_unloads_and_reloads(self):
