@@ -97,7 +97,7 @@ class Overload(unittest.TestCase):
                for status, times in took.items() if times}, f"sent late by {max(o.lag_s for o in outcomes):.3f} s", flush=True)
         self.assertLess(max(o.lag_s for o in outcomes), DEADLINE_S, "the clients could not keep up: the load was less")
         self.assertLess(percentile(took["ok"], 0.99), DEADLINE_S + 0.5)
-        self.assertGreater(len(took["refused"]), len(outcomes) // 3)
+        self.assertGreater(len(took["refused"]), len(outcomes) // 10, "no overload")
         self.assertLess(len(took["expired"]), len(outcomes) // 10)
         self.assertLess(percentile(took["refused"], 0.5), 0.25)
         self.assertGreater(goodput, 0.6 * self.capacity)
