@@ -193,7 +193,9 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& config_pbtxt,
                                       std::string_view model_name) {
   auto text = read_file(config_pbtxt, kMaxFileBytes);
   if (!text && text.error().code != ErrorCode::NotFound) return std::move(text).error();
-  return parse_model_config(text ? *text : std::string(), config_pbtxt.string(), model_name);
+  // A client that loads a model reads the errors, and need not know where the repository lies.
+  const auto shown = config_pbtxt.parent_path().filename() / config_pbtxt.filename();
+  return parse_model_config(text ? *text : std::string(), shown.string(), model_name);
 }
 
 }  // namespace neso

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "engine/onnx/ort_error.h"
@@ -61,6 +62,13 @@ Result<OptionsHandle> session_options(const OrtApi& api, const OnnxOptions& opti
     NESO_TRY_VOID(ort_check(
         api,
         api.AddSessionConfigEntry(raw, kOrtSessionOptionsUseDeviceAllocatorForInitializers, "1")));
+  }
+  // Its threads spin between two operations; what they spend of a container's quota so, others lack.
+  if (cgroup_cores() != 0) {
+    NESO_TRY_VOID(ort_check(
+        api, api.AddSessionConfigEntry(raw, kOrtSessionOptionsConfigAllowIntraOpSpinning, "0")));
+    NESO_TRY_VOID(ort_check(
+        api, api.AddSessionConfigEntry(raw, kOrtSessionOptionsConfigAllowInterOpSpinning, "0")));
   }
   const int severity = log_verbose_enabled(1) ? ORT_LOGGING_LEVEL_INFO : ORT_LOGGING_LEVEL_WARNING;
   NESO_TRY_VOID(ort_check(api, api.SetSessionLogSeverityLevel(raw, severity)));
