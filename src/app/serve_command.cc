@@ -26,6 +26,7 @@
 #include "config/cache_folder.h"
 #include "config/environment.h"
 #include "config/server_options.h"
+#include "scheduling/rate_limiter.h"
 #include "scheduling/result_cache.h"
 #include "serving/model.h"
 #include "serving/repository.h"
@@ -85,7 +86,8 @@ Result<RepositoryOptions> repository_options(const ServerOptions& options, Memor
   repository.load_threads = options.model_load_thread_count;
   repository.engine.onnx_runtime_library = options.onnx_runtime_library;
   repository.default_max_batch_size = options.default_max_batch_size;
-  repository.rate_limit = options.rate_limit;
+  if (options.rate_limit)
+    repository.rate_limiter = std::make_shared<RateLimiter>(options.rate_limit_resources);
   return repository;
 }
 

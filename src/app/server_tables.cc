@@ -53,6 +53,7 @@ std::string option_table_text(const ServerOptions& options) {
     rows.push_back({fmt::format("startup_models_{}", i++), name});
   rows.push_back({"strict_model_config", options.auto_complete_config ? "0" : "1"});
   rows.push_back({"model_config_name", options.model_config_name});
+  rows.push_back({"rate_limit", options.rate_limit ? "EXEC_COUNT" : "OFF"});
   rows.push_back({"strict_readiness", options.strict_readiness ? "1" : "0"});
   rows.push_back({"exit_timeout", std::to_string(options.exit_timeout_secs)});
   rows.push_back({"cache_enabled", options.response_cache_bytes != 0 ? "1" : "0"});

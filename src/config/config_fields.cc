@@ -55,7 +55,7 @@ constexpr Note kNotes[] = {
     {"instance_group.host_policy", "instances run on any core"},
     {"instance_group.kind", "KIND_GPU runs on the CPU, with a warning"},
     {"instance_group.rate_limiter",
-     "as in Triton without --rate-limit=execution_count; with that option it refuses the model"},
+     "with --rate-limit=execution_count; without it the log says that it is not"},
     {"instance_group.secondary_devices", "there is none"},
     {"model_transaction_policy.decoupled",
      "a graph answers each request once; it is served by calls and streams alike"},

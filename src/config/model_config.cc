@@ -40,11 +40,20 @@ InstanceKind to_kind(inference::ModelInstanceGroup::Kind kind) {
   }
 }
 
+InstanceResources to_resources(const inference::ModelRateLimiter& proto) {
+  InstanceResources resources{.priority = proto.priority()};
+  for (const auto& need : proto.resources())
+    resources.needs.push_back(
+        {.name = need.name(), .global = need.global(), .count = need.count()});
+  return resources;
+}
+
 InstanceGroup to_group(const inference::ModelInstanceGroup& proto) {
   return {.name = proto.name(),
           .kind = to_kind(proto.kind()),
           .count = std::max(proto.count(), 0),
-          .gpus = {proto.gpus().begin(), proto.gpus().end()}};
+          .gpus = {proto.gpus().begin(), proto.gpus().end()},
+          .resources = to_resources(proto.rate_limiter())};
 }
 
 EnsembleStep to_step(const inference::ModelEnsembling::Step& proto) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/rate_limits.h"
 #include "config/sequence_config.h"
 #include "config/warmup_config.h"
 #include "tensor/dtype.h"
@@ -37,6 +38,7 @@ struct InstanceGroup {
   InstanceKind kind = InstanceKind::Auto;
   int count = 0;  // 0: the backend's default
   std::vector<int> gpus;
+  InstanceResources resources = {};  // of each instance, with --rate-limit=execution_count
 };
 
 // How long requests of one priority may wait in the queue, and how many of them.

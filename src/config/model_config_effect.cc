@@ -44,6 +44,7 @@ constexpr std::string_view kHonoured[] = {
     "instance_group.gpus",
     "instance_group.kind",
     "instance_group.name",
+    "instance_group.rate_limiter",
     "max_batch_size",
     "metric_tags",
     "model_metrics",

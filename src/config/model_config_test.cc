@@ -256,13 +256,36 @@ TEST(ModelConfig, TellsWhichFieldsHaveNoEffect) {
       config.not_honoured,
       UnorderedElementsAre("sequence_batching.oldest.preserve_ordering", "optimization.priority",
                            "optimization.input_pinned_memory.enable", "optimization.cuda",
-                           "instance_group.rate_limiter", "instance_group.host_policy",
-                           "cc_model_filenames", "model_transaction_policy.decoupled", "runtime"));
+                           "instance_group.host_policy", "cc_model_filenames",
+                           "model_transaction_policy.decoupled", "runtime"));
   EXPECT_THAT(parse("dynamic_batching { priority_levels: 2 default_priority_level: 1 "
                     "preserve_ordering: false default_queue_policy { } } response_cache { } "
                     "model_transaction_policy { decoupled: false }")
                   .not_honoured,
               IsEmpty());
+}
+
+TEST(ModelConfig, ReadsWhatAnInstanceNeeds) {
+  const auto groups = parse(R"pb(
+                        instance_group {
+                          rate_limiter {
+                            resources { name: "a" count: 4 }
+                            resources { name: "b" global: true count: 1 }
+                            priority: 2
+                          }
+                        }
+                        instance_group {}
+                      )pb")
+                          .instance_groups;
+  ASSERT_EQ(groups.size(), 2U);
+  const InstanceResources& resources = groups[0].resources;
+  EXPECT_EQ(resources.priority, 2U);
+  ASSERT_EQ(resources.needs.size(), 2U);
+  EXPECT_EQ(resources.needs[0].name, "a");
+  EXPECT_EQ(resources.needs[0].count, 4U);
+  EXPECT_FALSE(resources.needs[0].global);
+  EXPECT_TRUE(resources.needs[1].global);
+  EXPECT_TRUE(groups[1].resources.needs.empty());
 }
 
 TEST(ModelConfig, ReadsPrioritiesAndQueuePolicies) {

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::string_view kNoSagemaker = "SageMaker's endpoints are not served";
 constexpr std::string_view kNoVertex = "Vertex AI's endpoints are not served";
-constexpr std::string_view kNoRateLimiter = "an instance runs as soon as it is free";
 
 constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
 
@@ -67,23 +66,29 @@ OptionValue cache_config_value(ServerDraft& draft) {
           }};
 }
 
-OptionValue rate_limit_resource_value() {
-  return ignored_value("<string>:<integer>:<integer>", "", [](std::string_view text) -> Result<> {
-    const size_t first = text.find(':');
-    const auto colons = std::count(text.begin(), text.end(), ':');
-    if (first == std::string_view::npos || colons > 2) {
-      return invalid_argument(
-          "--rate-limit-resource option format is '<resource_name>:<count>:<device>' or "
-          "'<resource_name>:<count>'. Got {}",
-          text);
-    }
-    const size_t second = text.find(':', first + 1);
-    NESO_TRY_VOID(read_integer(text.substr(first + 1, second - first - 1), 0, kMaxInt));
-    if (second != std::string_view::npos) {
-      NESO_TRY_VOID(read_integer(text.substr(second + 1), 0, kMaxInt));
-    }
-    return {};
-  });
+// "<name>:<count>" or "<name>:<count>:<device>", whose letters' case means nothing in Triton.
+OptionValue rate_limit_resource_value(ServerOptions& o) {
+  return {"<string>:<integer>:<integer>", "", [&o](std::string_view text) -> Result<> {
+            const size_t first = text.find(':');
+            const auto colons = std::count(text.begin(), text.end(), ':');
+            if (first == std::string_view::npos || first == 0 || colons > 2) {
+              return invalid_argument(
+                  "--rate-limit-resource option format is '<resource_name>:<count>:<device>' or "
+                  "'<resource_name>:<count>'. Got {}",
+                  text);
+            }
+            const size_t second = text.find(':', first + 1);
+            ResourceLimit limit{.name = lower_case(text.substr(0, first))};
+            NESO_TRY(const int64_t count,
+                     read_integer(text.substr(first + 1, second - first - 1), 0, kMaxInt));
+            limit.count = static_cast<uint32_t>(count);
+            if (second != std::string_view::npos) {
+              NESO_TRY(const int64_t device, read_integer(text.substr(second + 1), 0, kMaxInt));
+              limit.device = static_cast<int>(device);
+            }
+            o.rate_limit_resources.push_back(std::move(limit));
+            return {};
+          }};
 }
 
 }  // namespace
@@ -143,12 +148,16 @@ OptionSection rate_limiter_section(ServerOptions& o) {
         o.rate_limit = mode == 1;
         return {};
       }};
-  return {"Rate Limiter",
-          {{"rate-limit", rate_limit,
-            "\"execution_count\" refuses models whose instance_group.rate_limiter asks for "
-            "resources: an instance runs as soon as it is free. \"off\" loads them."},
-           {"rate-limit-resource", rate_limit_resource_value(),
-            "A resource of the rate limiter. May be given several times.", kNoRateLimiter}}};
+  return {
+      "Rate Limiter",
+      {{"rate-limit", rate_limit,
+        "\"execution_count\": an instance runs when it has the resources that its config's "
+        "instance_group.rate_limiter asks for, and priorities share the turns. \"off\": it runs "
+        "as soon as it is free."},
+       {"rate-limit-resource", rate_limit_resource_value(o),
+        "How many there are of a resource, as NAME:COUNT, or NAME:COUNT:DEVICE for one device "
+        "(the CPU is 0). One that is not named has as many as the instance that needs most of "
+        "it. May be given several times."}}};
 }
 
 OptionSection memory_section(ServerOptions& o) {

@@ -64,6 +64,13 @@ void note_traces_without_a_place(ServerOptions& o) {
       "triton,file=PATH, or --trace-config mode=opentelemetry");
 }
 
+void note_resources_without_a_limiter(ServerOptions& o) {
+  if (o.rate_limit || o.rate_limit_resources.empty()) return;
+  o.notes.emplace_back(
+      "--rate-limit-resource has no effect without --rate-limit=execution_count: instances run as "
+      "soon as they are free");
+}
+
 Result<> check_something_is_served(ServerOptions& o) {
   if (o.allow_http || o.allow_grpc) return {};
   if (!o.allow_metrics) {
@@ -166,6 +173,7 @@ Result<> settle(ServerDraft& draft) {
   note_open_twins(options);
   NESO_TRY_VOID(check_something_is_served(options));
   note_traces_without_a_place(options);
+  note_resources_without_a_limiter(options);
   NESO_TRY_VOID(settle_ssl(options.grpc));
   return check_ports(options);
 }

@@ -19,6 +19,7 @@
 #include "config/environment.h"
 #include "config/grpc_options.h"
 #include "config/option_table.h"
+#include "config/rate_limits.h"
 #include "config/trace_options.h"
 
 namespace neso {
@@ -40,6 +41,7 @@ struct ServerOptions {
   std::vector<std::string> load_models;
   size_t model_load_thread_count = 4;
   bool rate_limit = false;  // --rate-limit=execution_count
+  std::vector<ResourceLimit> rate_limit_resources;
 
   bool allow_http = true;
   std::string http_address = "0.0.0.0";

@@ -378,6 +378,20 @@ TEST(ServerOptions, ARateLimitIsOffUnlessItIsAskedFor) {
   EXPECT_TRUE(options({"--rate-limit=execution_count"}).rate_limit);
 }
 
+TEST(ServerOptions, ReadsTheResourcesOfTheRateLimiter) {
+  const ServerOptions o = options({"--rate-limit=execution_count", "--rate-limit-resource=R1:10",
+                                   "--rate-limit-resource=r2:5:1"});
+  ASSERT_EQ(o.rate_limit_resources.size(), 2U);
+  EXPECT_EQ(o.rate_limit_resources[0].name, "r1");
+  EXPECT_EQ(o.rate_limit_resources[0].count, 10U);
+  EXPECT_EQ(o.rate_limit_resources[0].device, std::nullopt);
+  EXPECT_EQ(o.rate_limit_resources[1].count, 5U);
+  EXPECT_EQ(o.rate_limit_resources[1].device, 1);
+  EXPECT_THAT(o.notes, IsEmpty());
+  EXPECT_THAT(options({"--rate-limit-resource=r:1"}).notes,
+              ElementsAre(HasSubstr("no effect without --rate-limit=execution_count")));
+}
+
 TEST(ServerOptions, BackendSettingsFallBackToThoseForAll) {
   const ServerOptions o =
       options({"--backend-config=onnxruntime,default-max-batch-size=8", "--backend-config=a=b,c",

@@ -62,6 +62,7 @@ class JobQueue {
   Pulled take(int64_t now_ns) { return take(now_ns, Engines()); }
 
   size_t cost() const { return batcher_.cost(); }
+  bool empty() const { return jobs_.empty(); }
   uint64_t joins() const { return flights_->joins(); }
 
  private:

@@ -23,13 +23,17 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<
                                                     const SchedulerOptions& options,
                                                     std::shared_ptr<StatisticsRecorder> recorder) {
   NESO_CHECK(!engines.empty());
+  NESO_CHECK(options.seats.empty() || options.seats.size() == engines.size());
   std::unique_ptr<Scheduler> scheduler(new Scheduler(options, std::move(recorder)));
   scheduler->engines_ = std::move(engines);
-  for (const auto& engine : scheduler->engines_) {
+  for (size_t i = 0; i < scheduler->engines_.size(); ++i) {
+    Engine& engine = *scheduler->engines_[i];
+    RateSeat* const seat = options.seats.empty() ? nullptr : options.seats[i].get();
     try {
       MutexLock lock(scheduler->stop_mutex_);
-      scheduler->threads_.emplace_back(
-          [self = scheduler.get(), &engine = *engine] { self->work(engine); });
+      scheduler->threads_.emplace_back([self = scheduler.get(), &engine, seat] {
+        seat == nullptr ? self->work(engine) : self->work_in_turns(engine, *seat);
+      });
     } catch (const std::system_error& e) {
       return internal_error("cannot start a thread for an engine: {}", e.what());
     }
@@ -47,7 +51,8 @@ void Scheduler::submit(std::vector<Job> jobs) {
     for (Job& job : jobs) job.done(*refusal);
     return;
   }
-  if (jobs.size() > 1) {
+  // One that then waits for resources does not see to it for the others.
+  if (jobs.size() > 1 || !options_.seats.empty()) {
     wake_.notify_all();
   } else {
     wake_.notify_one();
@@ -74,15 +79,18 @@ std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
   return refusal;
 }
 
+JobQueue::Pulled Scheduler::take() {
+  auto pulled = queue_.take(clock_.now_ns(), engines());
+  running_cost_ += pulled.batch_cost;
+  return pulled;
+}
+
 // The next work, waiting for it; nullopt when there will be none any more.
 std::optional<JobQueue::Pulled> Scheduler::pull() {
   MutexLock lock(mutex_);
   while (true) {
-    auto pulled = queue_.take(clock_.now_ns(), engines());
-    if (!pulled.empty()) {
-      running_cost_ += pulled.batch_cost;
-      return pulled;
-    }
+    auto pulled = take();
+    if (!pulled.empty()) return pulled;
     if (stopping_) return std::nullopt;
     lock.wait(wake_);
   }
@@ -96,6 +104,34 @@ void Scheduler::work(Engine& engine) {
       more = pulled.has_value();
       if (more) serve(engine, *std::move(pulled));
     });
+  }
+}
+
+// False when there will be none any more.
+bool Scheduler::wait_for_work() {
+  MutexLock lock(mutex_);
+  while (queue_.empty() && !stopping_) lock.wait(wake_);
+  return !queue_.empty();
+}
+
+// As work(), of an engine that needs resources. It asks for them when there is work, and chooses
+// the batch when it has them: until then others may take it, and it may grow.
+void Scheduler::work_in_turns(Engine& engine, RateSeat& seat) {
+  for (bool again = false; again || wait_for_work();) {
+    seat.take();
+    contain("an engine's thread", [&] {
+      JobQueue::Pulled pulled;
+      {
+        MutexLock lock(mutex_);
+        pulled = take();
+      }
+      if (!pulled.empty()) serve(engine, std::move(pulled));
+    });
+    {
+      MutexLock lock(mutex_);
+      again = !queue_.empty();
+    }
+    seat.give_back(again);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A JobQueue, one mutex, and a thread for each engine. A free engine pulls what waits; none ever
-// idles while there is work. Every job is completed exactly once: answered, expired, cancelled,
-// failed alone, or refused.
+// idles while there is work, unless it has to wait for resources (rate_limiter.h). Every job is
+// completed exactly once: answered, expired, cancelled, failed alone, or refused.
 #pragma once
 
 #include <atomic>
@@ -23,6 +23,7 @@
 #include "scheduling/failure_log.h"
 #include "scheduling/job.h"
 #include "scheduling/job_queue.h"
+#include "scheduling/rate_limiter.h"
 #include "scheduling/result_cache.h"
 #include "scheduling/statistics.h"
 
@@ -33,6 +34,8 @@ struct SchedulerOptions {
   PoolingSpec pooling = {};
   std::shared_ptr<Metric> joins = {};                // counts jobs that joined others; may be null
   std::shared_ptr<const ModelResults> results = {};  // of earlier requests; null: none are kept
+  // Of the engines, in their order; null, or none at all: an engine runs as soon as it is free.
+  std::vector<std::shared_ptr<RateSeat>> seats = {};
 };
 
 class Scheduler {
@@ -60,8 +63,11 @@ class Scheduler {
   Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder);
   JobQueue::Engines engines() const REQUIRES(mutex_);
   std::optional<Error> enqueue(std::vector<Job>& jobs) EXCLUDES(mutex_);
+  JobQueue::Pulled take() REQUIRES(mutex_);
   std::optional<JobQueue::Pulled> pull() EXCLUDES(mutex_);
   void work(Engine& engine);
+  bool wait_for_work() EXCLUDES(mutex_);
+  void work_in_turns(Engine& engine, RateSeat& seat);
   void serve(Engine& engine, JobQueue::Pulled pulled) EXCLUDES(mutex_);
   void run(Engine& engine, std::span<Job> jobs);
 

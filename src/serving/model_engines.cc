@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 #include <utility>
 #include <vector>
@@ -82,6 +83,22 @@ Result<> warm_up(const Loading& loading, const ModelParts& parts,
   return {};
 }
 
+// The places of the engines at the server's rate limiter, in the order of their instance groups.
+Result<std::vector<std::shared_ptr<RateSeat>>> enroll(const Loading& loading, size_t engines) {
+  constexpr int kCpu = 0;  // Triton's number of the device
+  std::vector<std::shared_ptr<RateSeat>> seats;
+  if (!loading.options.rate_limiter) return seats;
+  for (const InstanceGroup& group : loading.config.instance_groups) {
+    for (int i = 0; i < std::max(1, group.count) && seats.size() < engines; ++i) {
+      NESO_TRY(auto seat, loading.options.rate_limiter->enroll(group.resources, kCpu));
+      seats.push_back(std::move(seat));
+    }
+  }
+  if (std::ranges::none_of(seats, [](const auto& seat) { return seat != nullptr; })) seats.clear();
+  if (!seats.empty()) seats.resize(engines);
+  return seats;
+}
+
 SchedulerOptions scheduler_options(const Loading& loading, bool encoder, size_t engines,
                                    MetricRegistry& metrics) {
   SchedulerOptions options{.pooling = loading.pooling};
@@ -117,6 +134,7 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Model
                            : instance_count(loading.config, loading.engine.own);
   NESO_TRY_VOID(reserve(
       loading, {.own = loading.engine.own, .graph = loading.engine.graph, .engines = count}));
+  NESO_TRY(auto seats, enroll(loading, count));
   std::vector<std::unique_ptr<Engine>> engines;
   for (size_t i = 0; i < count; ++i) {
     NESO_TRY(auto engine, loading.engine.make(count));
@@ -126,7 +144,8 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Model
   // All engines of a model share what could be wrong.
   if (encoder != nullptr) NESO_TRY_VOID(compare_references(loading, *engines.front(), *encoder));
   NESO_TRY_VOID(warm_up(loading, parts, engines));
-  const SchedulerOptions options = scheduler_options(loading, encoder != nullptr, count, metrics);
+  SchedulerOptions options = scheduler_options(loading, encoder != nullptr, count, metrics);
+  options.seats = std::move(seats);
   return Scheduler::start(std::move(engines), options, parts.recorder);
 }
 

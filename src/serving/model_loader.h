@@ -20,10 +20,11 @@ namespace neso {
 struct LoadOptions {
   bool auto_complete_config = true;
   EngineOptions engine = {};
-  int64_t default_max_batch_size = 4;             // of models on ONNX Runtime
-  MemoryBudget* memory = nullptr;                 // outlives the model; null: no limit
-  std::shared_ptr<ResultCache> results = {};      // null: no vectors are kept
-  std::shared_ptr<ResponseCache> responses = {};  // null: no answers are cached
+  int64_t default_max_batch_size = 4;              // of models on ONNX Runtime
+  MemoryBudget* memory = nullptr;                  // outlives the model; null: no limit
+  std::shared_ptr<ResultCache> results = {};       // null: no vectors are kept
+  std::shared_ptr<ResponseCache> responses = {};   // null: no answers are cached
+  std::shared_ptr<RateLimiter> rate_limiter = {};  // null: engines run as soon as they are free
   // False: a model that does not give its reference vectors is loaded, and Model::references() says
   // how far it is from them.
   bool refuse_reference_mismatch = true;

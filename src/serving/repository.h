@@ -36,10 +36,10 @@ struct RepositoryOptions {
   size_t load_threads = 4;
   EngineOptions engine;
   int64_t default_max_batch_size = 4;  // --backend-config=onnxruntime,default-max-batch-size=N
-  bool rate_limit = false;             // --rate-limit=execution_count
   MemoryBudget* memory = nullptr;      // outlives the repository; null: no limit
-  std::shared_ptr<ResultCache> results = {};      // null: no vectors are kept
-  std::shared_ptr<ResponseCache> responses = {};  // null: no answers are cached
+  std::shared_ptr<ResultCache> results = {};       // null: no vectors are kept
+  std::shared_ptr<ResponseCache> responses = {};   // null: no answers are cached
+  std::shared_ptr<RateLimiter> rate_limiter = {};  // null: --rate-limit=off
   // Where loads that end the process leave their marks (load_marks.h); empty: nowhere.
   std::filesystem::path load_marks_folder = {};
 };

@@ -50,7 +50,7 @@ class RepositoryTest : public ::testing::Test {
     RepositoryOptions options{
         .folders = {folder_.path()}, .control = control, .startup_models = std::move(startup)};
     options.engine.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
-    options.rate_limit = rate_limit_;
+    options.rate_limiter = rate_limiter_;
     auto repository = Repository::open(options, metrics_, clock_);
     ASSERT_TRUE(repository) << repository.error().message;
     repository_ = std::move(repository).value();
@@ -67,7 +67,7 @@ class RepositoryTest : public ::testing::Test {
   TemporaryFolder folder_;
   ManualClock clock_;
   MetricRegistry metrics_;
-  bool rate_limit_ = false;
+  std::shared_ptr<RateLimiter> rate_limiter_;
   std::unique_ptr<Repository> repository_;
 };
 
@@ -81,15 +81,23 @@ TEST_F(RepositoryTest, ExplicitStartsWithWhatIsNamedAndKnowsTheRest) {
             "Request for unknown model: 'a' is not found");
 }
 
-TEST_F(RepositoryTest, ALimitThatIsAskedForAndCannotBeKeptRefusesTheModel) {
-  add_version("m", 1);
-  std::ofstream(folder_.path() / "m" / "config.pbtxt")
-      << "instance_group { count: 1 rate_limiter { resources { name: \"r\" count: 1 } } }";
-  rate_limit_ = true;
+TEST_F(RepositoryTest, AModelThatNeedsMoreThanThereIsIsRefused) {
+  for (const std::string model : {"m", "n"}) {
+    add_version(model, 1);
+    std::ofstream(folder_.path() / model / "config.pbtxt")
+        << "instance_group { count: 1 rate_limiter { resources { name: \"r\" count: 2 } } }";
+  }
+  rate_limiter_ = std::make_shared<RateLimiter>(std::vector<ResourceLimit>{{"r", 1, {}}});
   open(ModelControl::Explicit);
-  EXPECT_THAT(load("m"), HasSubstr("model 'm' sets instance_group.rate_limiter, which cannot be "
-                                   "honoured"));
-  rate_limit_ = false;
+  EXPECT_THAT(load("m"), HasSubstr("Resource count for \"r\" is limited to 1"));
+  rate_limiter_ = std::make_shared<RateLimiter>(std::vector<ResourceLimit>{{"r", 2, {}}});
+  open(ModelControl::Explicit);
+  EXPECT_EQ(load("m"), "");
+  EXPECT_EQ(load("n"), "");
+  touch("m");
+  EXPECT_EQ(load("m"), "") << "the new one is enrolled beside the old one";
+  EXPECT_TRUE(repository_->unload("m"));
+  rate_limiter_ = nullptr;
   open(ModelControl::Explicit);
   EXPECT_EQ(load("m"), "");
 }

@@ -61,16 +61,13 @@ void warn_about_gpus(const ModelConfig& config) {
       config.name);
 }
 
-// Who asks for a limit must not get a model that overruns it.
-Result<> check_rate_limit(const ModelConfig& config, bool rate_limit) {
-  constexpr std::string_view kField = "instance_group.rate_limiter";
-  if (!rate_limit || std::ranges::find(config.not_honoured, kField) == config.not_honoured.end())
-    return {};
-  return unsupported(
-      "model '{}' sets {}, which cannot be honoured: an instance runs as soon as it is free. "
-      "Remove "
-      "it from the config, or start the server without --rate-limit=execution_count",
-      config.name, kField);
+void note_resources_without_a_limiter(const ModelConfig& config) {
+  const auto needs_some = [](const InstanceGroup& group) { return !group.resources.needs.empty(); };
+  if (std::ranges::none_of(config.instance_groups, needs_some)) return;
+  log_info(
+      "model '{}': the resources of its instance_group.rate_limiter count with "
+      "--rate-limit=execution_count only; its instances run as soon as they are free",
+      config.name);
 }
 
 // How many of a model's loads have not ended, and whether one failed.
@@ -117,12 +114,12 @@ std::vector<EnsembleStep> VersionLoader::steps(
 Result<ModelToLoad> VersionLoader::prepare(FoundModel found,
                                            const std::optional<std::string>& config_json) const {
   NESO_TRY(ModelConfig config, read_config(found, config_json));
-  NESO_TRY_VOID(check_rate_limit(config, options_.rate_limit));
   if (!config.not_honoured.empty()) {
     log_warning("model '{}': its config sets {}, which this server does not act on", found.name,
                 fmt::join(config.not_honoured, ", "));
   }
   warn_about_gpus(config);
+  if (!options_.rate_limiter) note_resources_without_a_limiter(config);
   auto versions = select_versions(config, found.versions);
   if (versions.empty()) return not_found("{}", no_version_sentence(found.name));
   return ModelToLoad{std::move(found), std::move(config), std::move(versions)};
@@ -178,7 +175,8 @@ void VersionLoader::run(Task& task) const {
                               .default_max_batch_size = options_.default_max_batch_size,
                               .memory = options_.memory,
                               .results = options_.results,
-                              .responses = options_.responses};
+                              .responses = options_.responses,
+                              .rate_limiter = options_.rate_limiter};
     return load_model(task.source, *task.config, options, metrics_, clock_);
   };
   auto model = load();
