@@ -78,7 +78,7 @@ constexpr Note kNotes[] = {
     {"platform", "onnxruntime_onnx, neso or ensemble; others are refused"},
     {"runtime", "there is one build of each backend"},
     {"sequence_batching.oldest.preserve_ordering",
-     "answers of one sequence are in order, those of several come as they are ready"},
+     "the order in which requests of all sequences have their turn, as in Triton"},
     {"sequence_batching.state.use_same_buffer_for_input_output", "a state has a buffer of its own"},
 };
 

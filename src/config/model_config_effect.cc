@@ -65,6 +65,7 @@ constexpr std::string_view kHonoured[] = {
     "sequence_batching.oldest.max_candidate_sequences",
     "sequence_batching.oldest.max_queue_delay_microseconds",
     "sequence_batching.oldest.preferred_batch_size",
+    "sequence_batching.oldest.preserve_ordering",
     "sequence_batching.state.data_type",
     "sequence_batching.state.dims",
     "sequence_batching.state.initial_state",

@@ -254,9 +254,8 @@ TEST(ModelConfig, TellsWhichFieldsHaveNoEffect) {
   )pb");
   EXPECT_THAT(
       config.not_honoured,
-      UnorderedElementsAre("sequence_batching.oldest.preserve_ordering", "optimization.priority",
-                           "optimization.input_pinned_memory.enable", "optimization.cuda",
-                           "instance_group.host_policy", "cc_model_filenames",
+      UnorderedElementsAre("optimization.priority", "optimization.input_pinned_memory.enable",
+                           "optimization.cuda", "instance_group.host_policy", "cc_model_filenames",
                            "model_transaction_policy.decoupled", "runtime"));
   EXPECT_THAT(parse("dynamic_batching { priority_levels: 2 default_priority_level: 1 "
                     "preserve_ordering: false default_queue_policy { } } response_cache { } "

@@ -160,6 +160,7 @@ void fill_delay(SequenceBatching& batching, const Proto& proto, size_t rows) {
     for (const int size : proto.oldest().preferred_batch_size())
       batching.enough.push_back(static_cast<size_t>(std::max(size, 1)));
     std::ranges::sort(batching.enough);
+    batching.preserve_ordering = proto.oldest().preserve_ordering();
     return;
   }
   // Without a share of rows that should be there the direct strategy waits for nothing.

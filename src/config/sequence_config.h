@@ -56,6 +56,7 @@ struct SequenceBatching {
   uint64_t max_queue_delay_us = 0;
   std::vector<size_t> enough;
   bool all_beyond_enough = false;
+  bool preserve_ordering = false;  // answers leave in the order in which their requests had a turn
 };
 
 }  // namespace neso

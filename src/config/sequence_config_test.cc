@@ -89,6 +89,8 @@ TEST(SequenceConfig, EachStrategySaysHowManyAreWorthARun) {
   EXPECT_EQ(oldest.max_queue_delay_us, 5U);
   EXPECT_THAT(oldest.enough, ElementsAre(2, 4));
   EXPECT_FALSE(oldest.all_beyond_enough);
+  EXPECT_FALSE(oldest.preserve_ordering);
+  EXPECT_TRUE(read("oldest { preserve_ordering: true }").preserve_ordering);
 }
 
 TEST(SequenceConfig, RefusesInTritonsWords) {

@@ -10,10 +10,18 @@ namespace neso {
 Completion<JobOutput> AnswerOrder::place(Completion<JobOutput> done) {
   MutexLock lock(mutex_);
   const uint64_t place = next_place_++;
-  places_[place].done = std::move(done);
-  return Completion<JobOutput>([self = shared_from_this(), place](Result<JobOutput> result) {
-    self->answered(place, std::move(result));
-  });
+  const auto entry = places_.try_emplace(place).first;
+  Completion<JobOutput>::Callback answer;
+  try {
+    answer = [self = shared_from_this(), place](Result<JobOutput> result) {
+      self->answered(place, std::move(result));
+    };
+  } catch (...) {
+    places_.erase(entry);  // nobody would ever answer it, nor those after it
+    throw;
+  }
+  entry->second.done = std::move(done);
+  return Completion<JobOutput>(std::move(answer));
 }
 
 // Allocates nothing: an answer that were lost here would hold up all that come after it.

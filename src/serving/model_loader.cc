@@ -265,7 +265,10 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
     NESO_TRY(parts.sequences,
              SequenceScheduler::start(*std::move(loading.sequence_tensors),
                                       sequence_limits(*loading.config.sequence_batching, engines),
-                                      std::move(parts.scheduler), parts.recorder));
+                                      std::move(parts.scheduler), parts.recorder,
+                                      loading.config.sequence_batching->preserve_ordering
+                                          ? std::make_shared<AnswerOrder>()
+                                          : nullptr));
   }
   parts.responses = make_responses(loading, metrics);
   parts.recorder->set_load_seconds(static_cast<double>(clock.now_ns() - start_ns) / 1e9);

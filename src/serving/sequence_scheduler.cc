@@ -38,18 +38,21 @@ SequenceLimits sequence_limits(const SequenceBatching& batching, size_t engines)
 
 SequenceScheduler::SequenceScheduler(SequenceTensors tensors, SequenceLimits limits,
                                      std::unique_ptr<Scheduler> scheduler,
-                                     std::shared_ptr<StatisticsRecorder> recorder)
+                                     std::shared_ptr<StatisticsRecorder> recorder,
+                                     std::shared_ptr<AnswerOrder> order)
     : tensors_(std::move(tensors)),
       recorder_(std::move(recorder)),
       clock_(recorder_->clock()),
       scheduler_(std::move(scheduler)),
+      order_(std::move(order)),
       slots_(std::move(limits)) {}
 
 Result<std::unique_ptr<SequenceScheduler>> SequenceScheduler::start(
     SequenceTensors tensors, SequenceLimits limits, std::unique_ptr<Scheduler> scheduler,
-    std::shared_ptr<StatisticsRecorder> recorder) {
-  std::unique_ptr<SequenceScheduler> made(new SequenceScheduler(
-      std::move(tensors), std::move(limits), std::move(scheduler), std::move(recorder)));
+    std::shared_ptr<StatisticsRecorder> recorder, std::shared_ptr<AnswerOrder> order) {
+  std::unique_ptr<SequenceScheduler> made(
+      new SequenceScheduler(std::move(tensors), std::move(limits), std::move(scheduler),
+                            std::move(recorder), std::move(order)));
   try {
     MutexLock lock(made->stop_mutex_);
     made->watcher_ = std::thread([self = made.get()] { self->watch(); });
@@ -189,6 +192,8 @@ Job SequenceScheduler::prepare(Waiting& waiting, const SequenceSlots::Turn& turn
   auto& work = std::get<TensorWork>(waiting.job.work);
   const std::vector<std::string> wanted = work.outputs;
   tensors_.complete(waiting.step, turn.memory->states, work);
+  // The caller's answer alone: the turn ends when it is over, also while that waits for others.
+  if (order_) waiting.job.done = order_->place(std::move(waiting.job.done));
   const auto caller = std::make_shared<Completion<JobOutput>>();
   Completion<JobOutput> done([this, caller, turn, wanted](Result<JobOutput> result) {
     const bool gone = !result && result.error().code == ErrorCode::Cancelled;

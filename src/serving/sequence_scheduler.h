@@ -23,9 +23,12 @@ SequenceLimits sequence_limits(const SequenceBatching& batching, size_t engines)
 
 class SequenceScheduler {
  public:
+  // `order`: answers leave in the order in which their requests had their turn; null: when they are
+  // there. That is not the order of arrival: who waits in the backlog must not hold up those whose
+  // sequences have to end first.
   static Result<std::unique_ptr<SequenceScheduler>> start(
       SequenceTensors tensors, SequenceLimits limits, std::unique_ptr<Scheduler> scheduler,
-      std::shared_ptr<StatisticsRecorder> recorder);
+      std::shared_ptr<StatisticsRecorder> recorder, std::shared_ptr<AnswerOrder> order = nullptr);
   ~SequenceScheduler();
   SequenceScheduler(const SequenceScheduler&) = delete;
   SequenceScheduler& operator=(const SequenceScheduler&) = delete;
@@ -41,7 +44,8 @@ class SequenceScheduler {
  private:
   SequenceScheduler(SequenceTensors tensors, SequenceLimits limits,
                     std::unique_ptr<Scheduler> scheduler,
-                    std::shared_ptr<StatisticsRecorder> recorder);
+                    std::shared_ptr<StatisticsRecorder> recorder,
+                    std::shared_ptr<AnswerOrder> order);
   struct Waiting {
     Job job;
     SequenceStep step;
@@ -59,6 +63,7 @@ class SequenceScheduler {
   const std::shared_ptr<StatisticsRecorder> recorder_;
   const Clock& clock_;
   const std::unique_ptr<Scheduler> scheduler_;
+  const std::shared_ptr<AnswerOrder> order_;
 
   Mutex mutex_;
   std::condition_variable changed_;  // for watch() and stop()

@@ -22,6 +22,8 @@ struct SumScript {
   std::vector<int64_t> rows;  // of each run
   std::latch* entered = nullptr;
   std::latch* gate = nullptr;
+  std::latch* slow = nullptr;  // waited for by runs that start with kSlow
+  static constexpr float kSlow = 77;
 };
 
 class SumEngine final : public Engine {
@@ -48,6 +50,7 @@ class SumEngine final : public Engine {
     }
     if (script_->entered != nullptr) script_->entered->count_down();
     if (script_->gate != nullptr) script_->gate->wait();
+    if (x.as<float>()[0] == SumScript::kSlow) script_->slow->wait();
     std::vector<float> sums;
     for (size_t i = 0; i < x.as<float>().size(); ++i) {
       if (x.as<float>()[i] < 0) return invalid_argument("told to fail");
@@ -68,7 +71,8 @@ using Answer = std::future<Result<JobOutput>>;
 
 class SequenceSchedulerTest : public ::testing::Test {
  protected:
-  void start(SequenceLimits limits = {.slots = 4}) {
+  void start(SequenceLimits limits = {.slots = 4}, size_t count = 1,
+             std::shared_ptr<AnswerOrder> order = nullptr) {
     ModelConfig config;
     config.name = "m";
     config.max_batch_size = 4;
@@ -78,12 +82,12 @@ class SequenceSchedulerTest : public ::testing::Test {
     auto tensors = SequenceTensors::make(config, engine.info(), "");
     ASSERT_TRUE(tensors) << tensors.error().message;
     std::vector<std::unique_ptr<Engine>> engines;
-    engines.push_back(std::make_unique<SumEngine>(script_));
+    for (size_t i = 0; i < count; ++i) engines.push_back(std::make_unique<SumEngine>(script_));
     auto scheduler =
         Scheduler::start(std::move(engines), {.queue = {.limits = {.max_rows = 4}}}, recorder_);
     ASSERT_TRUE(scheduler) << scheduler.error().message;
     auto started = SequenceScheduler::start(*std::move(tensors), std::move(limits),
-                                            *std::move(scheduler), recorder_);
+                                            *std::move(scheduler), recorder_, std::move(order));
     ASSERT_TRUE(started) << started.error().message;
     sequences_ = *std::move(started);
   }
@@ -195,6 +199,35 @@ TEST_F(SequenceSchedulerTest, DifferentSequencesShareARun) {
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ(value(std::move(answers[i])), static_cast<float>(i + 1));
   EXPECT_EQ(value(std::move(busy)), 0);
   EXPECT_THAT(script_->rows, ElementsAre(1, 3));
+}
+
+TEST_F(SequenceSchedulerTest, AnswersLeaveInTheOrderOfTheirTurnsWhereThatIsAskedFor) {
+  std::latch entered(1);
+  std::latch others(2);
+  std::latch slow(1);
+  script_->entered = &entered;
+  script_->slow = &slow;
+  start({.slots = 4}, 2, std::make_shared<AnswerOrder>());
+  Answer before = send(first(1), SumScript::kSlow);
+  entered.wait();
+  script_->entered = &others;
+  Answer answer = send(first(2), 1);
+  Answer next_answer = send(next(2), 2);
+  others.wait();  // the second one has its turn: the first one's is over, its answer was given
+  EXPECT_EQ(answer.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  slow.count_down();
+  EXPECT_EQ(value(std::move(before)), SumScript::kSlow);
+  EXPECT_EQ(value(std::move(answer)), 1);
+  EXPECT_EQ(value(std::move(next_answer)), 3);
+}
+
+TEST_F(SequenceSchedulerTest, WhoWaitsForASlotHoldsUpNoAnswerOfThoseWhoHaveOne) {
+  start({.slots = 1}, 1, std::make_shared<AnswerOrder>());
+  EXPECT_EQ(value(send(first(1), 1)), 1);
+  Answer backlog = send(first(2), 5);
+  EXPECT_EQ(value(send(next(1), 1)), 2);
+  EXPECT_EQ(value(send(last(1), 1)), 3);
+  EXPECT_EQ(value(std::move(backlog)), 5);
 }
 
 TEST_F(SequenceSchedulerTest, RefusesInTritonsWords) {

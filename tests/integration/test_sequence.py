@@ -51,6 +51,7 @@ class Sequences(unittest.TestCase):
         graph = [("model.onnx", model())]
         cls.repository.add("direct", config=config(), files=graph)
         cls.repository.add("oldest", config=config("oldest { max_candidate_sequences: 16 }"), files=graph)
+        cls.repository.add("ordered", config=config("oldest { max_candidate_sequences: 16 preserve_ordering: true }"), files=graph)
         cls.repository.add("two_slots", config=config("oldest { max_candidate_sequences: 2 } max_sequence_idle_microseconds: 300000"),
                            files=graph)
         initial = 'initial_state { name: "i" data_type: TYPE_FP32 dims: [ 2 ] data_file: "tens" } '
@@ -80,9 +81,12 @@ class Sequences(unittest.TestCase):
             raise InferenceServerException(answer.json()["error"])
         return answer.json()["outputs"][0]["data"]
 
+    def test_nothing_of_a_strategy_is_without_effect(self):
+        self.assertNotIn("does not act on", self.server.log_text())
+
     def test_a_sum_is_kept_per_sequence(self):
         for ask in (self.ask, self.ask_http):
-            for name in ("direct", "oldest", "completed"):
+            for name in ("direct", "oldest", "ordered", "completed"):
                 with self.subTest(by=ask.__name__, model=name):
                     self.assertEqual(ask(name, 5, 1, sequence_start=True), [1])
                     self.assertEqual(ask(name, "five", 7, sequence_start=True), [7])
