@@ -184,10 +184,7 @@ void Batcher::end_at_preferred(std::vector<uint64_t>& batch, int64_t now_ns) con
 Batcher::Taken Batcher::take(int64_t now_ns, const Wanted& wanted) {
   delay(now_ns);
   Taken taken;
-  for (const auto& [deadline_ns, id] : deadlines_) {
-    if (deadline_ns > now_ns) break;
-    taken.expired.push_back(id);
-  }
+  taken.expired = overdue(now_ns);
   std::set<uint64_t> unwanted;
   const Wanted runs = [&](uint64_t id) {
     const QueuedItem& item = waiting_.at(id);
@@ -233,6 +230,21 @@ Batcher::Taken Batcher::take(int64_t now_ns, const Wanted& wanted) {
     remove(item, true);
   }
   return taken;
+}
+
+std::vector<uint64_t> Batcher::overdue(int64_t now_ns) const {
+  std::vector<uint64_t> ids;
+  for (const auto& [deadline_ns, id] : deadlines_) {
+    if (deadline_ns > now_ns) break;
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+std::vector<uint64_t> Batcher::expire(int64_t now_ns) {
+  std::vector<uint64_t> ids = overdue(now_ns);
+  for (const uint64_t id : ids) cancel(id);
+  return ids;
 }
 
 bool Batcher::cancel(uint64_t id) {

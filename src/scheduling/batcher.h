@@ -88,6 +88,13 @@ class Batcher {
   // hold as well.
   void keep_bulk_below(size_t cost) { bulk_cost_ = cost; }
 
+  // Removes what has reached its deadline, and answers it, most overdue first. Without memory it
+  // throws and nothing changes.
+  std::vector<uint64_t> expire(int64_t now_ns);
+  std::optional<int64_t> next_deadline_ns() const {
+    return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
+  }
+
   // Removes one waiting item; false when it does not wait (any more).
   bool cancel(uint64_t id);
 
@@ -111,6 +118,7 @@ class Batcher {
   FairQueue& queue_of(const QueuedItem& item);
   void count(const QueuedItem& item, bool more);
   void remove(Waiting::iterator item, bool served);
+  std::vector<uint64_t> overdue(int64_t now_ns) const;
   void delay(int64_t now_ns);
   static std::optional<uint64_t> first(const Level& level, const Wanted& wanted);
   void settle(Level& level, const std::vector<uint64_t>& batch, bool both_wait) const;

@@ -177,5 +177,19 @@ TEST(Batcher, LosesDuplicatesAndReordersNothing) {
   }
 }
 
+TEST(Batcher, LateItemsLeaveWithoutAnEngine) {
+  Batcher batcher({});
+  EXPECT_EQ(batcher.next_deadline_ns(), std::nullopt);
+  batcher.push({.id = 1, .deadline_ns = 30});
+  batcher.push({.id = 2, .deadline_ns = 10});
+  batcher.push({.id = 3});
+  EXPECT_EQ(batcher.next_deadline_ns(), 10);
+  EXPECT_TRUE(batcher.expire(9).empty());
+  EXPECT_EQ(batcher.expire(10), std::vector<uint64_t>{2});
+  EXPECT_EQ(batcher.next_deadline_ns(), 30);
+  EXPECT_EQ(batcher.size(), 2U);
+  EXPECT_EQ(batcher.take(30).expired, std::vector<uint64_t>{1});
+}
+
 }  // namespace
 }  // namespace neso

@@ -198,4 +198,10 @@ JobQueue::Pulled JobQueue::take(int64_t now_ns, const Engines& engines) {
   return pulled;
 }
 
+JobQueue::Jobs JobQueue::expire(int64_t now_ns) {
+  Jobs expired = release(batcher_.expire(now_ns));
+  for (const auto& [id, queued] : expired) flights_->close(queued.job.flight);
+  return expired;
+}
+
 }  // namespace neso

@@ -61,6 +61,10 @@ class JobQueue {
   Pulled take(int64_t now_ns, const Engines& engines);
   Pulled take(int64_t now_ns) { return take(now_ns, Engines()); }
 
+  // What has reached its deadline leaves without an engine. The same holds for memory.
+  Jobs expire(int64_t now_ns);
+  std::optional<int64_t> next_deadline_ns() const { return batcher_.next_deadline_ns(); }
+
   size_t cost() const { return batcher_.cost(); }
   bool empty() const { return jobs_.empty(); }
   uint64_t joins() const { return flights_->joins(); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduling/scheduler.h"
 
+#include <limits>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -11,13 +12,33 @@
 #include "scheduling/execute.h"
 
 namespace neso {
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+// Each on its own: what one answer throws must not cost the others theirs.
+void answer_all(JobQueue::Jobs& jobs, int64_t now_ns, const Error& error) {
+  for (auto& [id, queued] : jobs) {
+    contain("answering a request", [&] {
+      queued.job.scope->left_queue(now_ns);
+      queued.job.done(error);
+    });
+  }
+}
+
+Error expired() {
+  return deadline_exceeded("Request timeout expired");
+}
+
+}  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder)
     : options_(options),
       recorder_(std::move(recorder)),
       clock_(recorder_->clock()),
       failures_(recorder_->model(), clock_),
-      queue_(options.queue) {}
+      queue_(options.queue),
+      watched_ns_(kNever) {}
 
 Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<Engine>> engines,
                                                     const SchedulerOptions& options,
@@ -38,11 +59,16 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<
       return internal_error("cannot start a thread for an engine: {}", e.what());
     }
   }
+  if (options.deadlines != nullptr) {
+    scheduler->watched_ = options.deadlines->add(
+        [self = scheduler.get()](int64_t now_ns) { return self->expire(now_ns); });
+  }
   return scheduler;
 }
 
 Scheduler::~Scheduler() {
   stop();
+  watched_ = nullptr;
 }
 
 void Scheduler::submit(std::vector<Job> jobs) {
@@ -76,7 +102,31 @@ std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
   const uint64_t joins = queue_.joins();
   auto refusal = queue_.push(jobs, engines(), clock_.now_ns());
   if (options_.joins) options_.joins->add(static_cast<double>(queue_.joins() - joins));
+  watch_deadlines();
   return refusal;
+}
+
+// Tells the watch of a deadline that is earlier than what it knows.
+void Scheduler::watch_deadlines() {
+  const int64_t next_ns = queue_.next_deadline_ns().value_or(kNever);
+  if (!watched_ || next_ns >= watched_ns_) return;
+  watched_ns_ = next_ns;
+  watched_->due(next_ns);
+}
+
+// On the watch's thread.
+std::optional<int64_t> Scheduler::expire(int64_t now_ns) {
+  JobQueue::Jobs late;
+  std::optional<int64_t> next_ns;
+  {
+    MutexLock lock(mutex_);
+    watched_ns_ = kNever;  // it forgets what it calls for
+    late = queue_.expire(now_ns);
+    next_ns = queue_.next_deadline_ns();
+    watched_ns_ = next_ns.value_or(kNever);
+  }
+  answer_all(late, now_ns, expired());
+  return next_ns;
 }
 
 JobQueue::Pulled Scheduler::take() {
@@ -137,13 +187,9 @@ void Scheduler::work_in_turns(Engine& engine, RateSeat& seat) {
 
 void Scheduler::serve(Engine& engine, JobQueue::Pulled pulled) {
   const int64_t start = clock_.now_ns();
-  for (auto& [id, queued] : pulled.expired) {
-    queued.job.scope->left_queue(start);
-    queued.job.done(deadline_exceeded("Request timeout expired"));
-  }
-  for (auto& [id, queued] : pulled.unwanted) {
-    queued.job.scope->left_queue(start);
-    queued.job.done(cancelled("the client went away before the request ran"));
+  if (!pulled.expired.empty()) answer_all(pulled.expired, start, expired());
+  if (!pulled.unwanted.empty()) {
+    answer_all(pulled.unwanted, start, cancelled("the client went away before the request ran"));
   }
   std::vector<Job> batch;
   batch.reserve(pulled.batch.size());

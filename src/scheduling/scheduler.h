@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A JobQueue, one mutex, and a thread for each engine. A free engine pulls what waits; none ever
 // idles while there is work, unless it has to wait for resources (rate_limiter.h). Every job is
-// completed exactly once: answered, expired, cancelled, failed alone, or refused.
+// completed exactly once: answered, expired, cancelled, failed alone, or refused. What expires is
+// found by the next pull, or by the server's DeadlineWatch, whichever comes first: a job leaves the
+// queue under the mutex, and whoever took it out answers it.
 #pragma once
 
 #include <atomic>
@@ -20,6 +22,7 @@
 #include "checkpoint/pooling_spec.h"
 #include "engine/engine.h"
 #include "scheduling/admission.h"
+#include "scheduling/deadline_watch.h"
 #include "scheduling/failure_log.h"
 #include "scheduling/job.h"
 #include "scheduling/job_queue.h"
@@ -36,6 +39,8 @@ struct SchedulerOptions {
   std::shared_ptr<const ModelResults> results = {};  // of earlier requests; null: none are kept
   // Of the engines, in their order; null, or none at all: an engine runs as soon as it is free.
   std::vector<std::shared_ptr<RateSeat>> seats = {};
+  // Outlives start(); null: what is late is answered when an engine is free.
+  DeadlineWatch* deadlines = nullptr;
 };
 
 class Scheduler {
@@ -63,6 +68,8 @@ class Scheduler {
   Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder);
   JobQueue::Engines engines() const REQUIRES(mutex_);
   std::optional<Error> enqueue(std::vector<Job>& jobs) EXCLUDES(mutex_);
+  void watch_deadlines() REQUIRES(mutex_);
+  std::optional<int64_t> expire(int64_t now_ns) EXCLUDES(mutex_);
   JobQueue::Pulled take() REQUIRES(mutex_);
   std::optional<JobQueue::Pulled> pull() EXCLUDES(mutex_);
   void work(Engine& engine);
@@ -84,7 +91,9 @@ class Scheduler {
   ServiceRate rate_ GUARDED_BY(mutex_);
   size_t running_cost_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
-  Mutex stop_mutex_;  // held by whoever joins
+  int64_t watched_ns_ GUARDED_BY(mutex_);            // the deadline that the watch knows of
+  std::unique_ptr<DeadlineWatch::Watched> watched_;  // constant after start; ends before the rest
+  Mutex stop_mutex_;                                 // held by whoever joins
   std::vector<std::thread> threads_ GUARDED_BY(stop_mutex_);
 };
 

@@ -213,6 +213,51 @@ TEST_F(SchedulerTest, ExpiresWhatWaitedTooLong) {
   EXPECT_THAT(script_->batches, ElementsAre(1));
 }
 
+TEST_F(SchedulerTest, AnswersWhatWaitedTooLongWhileItsEngineIsBusy) {
+  auto watch = DeadlineWatch::start(clock_);
+  ASSERT_TRUE(watch) << watch.error().message;
+  start({.deadlines = watch->get()});
+  Answer first = occupy();
+  Answer late[3];
+  for (int i = 2; i >= 0; --i) {
+    std::vector<Job> jobs;
+    jobs.push_back(job(SequenceWork{.ids = {i + 2}}, late[i]));
+    jobs[0].deadline_ns = clock_.now_ns() + 1000 * (i + 1);
+    scheduler_->submit(std::move(jobs));
+  }
+  Answer patient = submit({9});
+  for (Answer& answer : late) {
+    clock_.advance_ns(1000);
+    EXPECT_EQ(error_of(std::move(answer)).message, "Request timeout expired");
+  }
+  EXPECT_EQ(first.wait_for(std::chrono::seconds(0)), std::future_status::timeout)
+      << "the engine is at the gate all the time";
+  open();
+  EXPECT_THAT(vector_of(std::move(patient)), ElementsAre(9, 1, 0, 0));
+  EXPECT_TRUE(first.get());
+  scheduler_->stop();
+  EXPECT_THAT(script_->batches, ElementsAre(1, 1));
+}
+
+TEST_F(SchedulerTest, AnswersOnceWhatExpiresWhileItIsPulled) {
+  auto watch = DeadlineWatch::start(clock_);
+  ASSERT_TRUE(watch) << watch.error().message;
+  start({.queue = {.limits = {.max_cost = 1}}, .deadlines = watch->get()}, 2);
+  std::vector<Answer> answers(500);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    std::vector<Job> jobs;
+    jobs.push_back(job(SequenceWork{.ids = {static_cast<int32_t>(i % 80)}}, answers[i]));
+    jobs[0].deadline_ns = clock_.now_ns() + 10;
+    scheduler_->submit(std::move(jobs));
+    clock_.advance_ns(3);
+  }
+  clock_.advance_ns(10);
+  for (Answer& answer : answers) {
+    const auto result = answer.get();  // a second answer would throw
+    EXPECT_TRUE(result || result.error().code == ErrorCode::DeadlineExceeded);
+  }
+}
+
 TEST_F(SchedulerTest, DoesNotRunForAClientThatLeft) {
   start();
   Answer first = occupy();

@@ -146,6 +146,7 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Model
   NESO_TRY_VOID(warm_up(loading, parts, engines));
   SchedulerOptions options = scheduler_options(loading, encoder != nullptr, count, metrics);
   options.seats = std::move(seats);
+  options.deadlines = loading.options.deadlines;
   return Scheduler::start(std::move(engines), options, parts.recorder);
 }
 

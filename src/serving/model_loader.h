@@ -25,6 +25,7 @@ struct LoadOptions {
   std::shared_ptr<ResultCache> results = {};       // null: no vectors are kept
   std::shared_ptr<ResponseCache> responses = {};   // null: no answers are cached
   std::shared_ptr<RateLimiter> rate_limiter = {};  // null: engines run as soon as they are free
+  DeadlineWatch* deadlines = nullptr;              // outlives the load; see SchedulerOptions
   // False: a model that does not give its reference vectors is loaded, and Model::references() says
   // how far it is from them.
   bool refuse_reference_mismatch = true;

@@ -38,7 +38,8 @@ Repository::~Repository() = default;
 
 Result<std::unique_ptr<Repository>> Repository::open(const RepositoryOptions& options,
                                                      MetricRegistry& metrics, const Clock& clock) {
-  auto state = std::make_unique<State>(options, metrics, clock);
+  NESO_TRY(auto deadlines, DeadlineWatch::start(clock));
+  auto state = std::make_unique<State>(options, std::move(deadlines), metrics, clock);
   NESO_TRY(state->steps, ThreadPool::create(kStepThreads, "ensemble"));
   NESO_TRY(state->reaper, ModelReaper::start());
   NESO_TRY_VOID(state->start());

@@ -27,10 +27,12 @@ namespace neso {
 std::vector<std::filesystem::path> plain_folders(std::vector<std::filesystem::path> folders);
 
 struct Repository::State {
-  State(const RepositoryOptions& with, MetricRegistry& metrics, const Clock& clock)
+  State(const RepositoryOptions& with, std::unique_ptr<DeadlineWatch> watch,
+        MetricRegistry& metrics, const Clock& clock)
       : options(with),
+        deadlines(std::move(watch)),
         folders(plain_folders(with.folders)),
-        loader(options, ensemble_context(), metrics, clock) {}
+        loader(options, *deadlines, ensemble_context(), metrics, clock) {}
 
   EnsembleContext ensemble_context() {
     return {.find =
@@ -94,6 +96,7 @@ struct Repository::State {
   std::vector<std::weak_ptr<Model>> remove(const std::string& name);
 
   const RepositoryOptions options;
+  const std::unique_ptr<DeadlineWatch> deadlines;  // ends after the models that are gone by then
   const std::vector<std::filesystem::path> folders;
   const VersionLoader loader;
   std::unique_ptr<ModelReaper> reaper;  // set once, by open(), as is steps

@@ -86,9 +86,10 @@ struct VersionLoader::Task {
   LoadedVersion result = {};
 };
 
-VersionLoader::VersionLoader(const RepositoryOptions& options, EnsembleContext ensembles,
-                             MetricRegistry& metrics, const Clock& clock)
+VersionLoader::VersionLoader(const RepositoryOptions& options, DeadlineWatch& deadlines,
+                             EnsembleContext ensembles, MetricRegistry& metrics, const Clock& clock)
     : options_(options),
+      deadlines_(deadlines),
       ensembles_(std::move(ensembles)),
       metrics_(metrics),
       clock_(clock),
@@ -176,7 +177,8 @@ void VersionLoader::run(Task& task) const {
                               .memory = options_.memory,
                               .results = options_.results,
                               .responses = options_.responses,
-                              .rate_limiter = options_.rate_limiter};
+                              .rate_limiter = options_.rate_limiter,
+                              .deadlines = &deadlines_};
     return load_model(task.source, *task.config, options, metrics_, clock_);
   };
   auto model = load();

@@ -40,8 +40,8 @@ using LoadedVersions = std::map<int64_t, LoadedVersion>;
 // Any thread. The arguments outlive it.
 class VersionLoader {
  public:
-  VersionLoader(const RepositoryOptions& options, EnsembleContext ensembles,
-                MetricRegistry& metrics, const Clock& clock);
+  VersionLoader(const RepositoryOptions& options, DeadlineWatch& deadlines,
+                EnsembleContext ensembles, MetricRegistry& metrics, const Clock& clock);
 
   // Reads the config, or takes the one in JSON instead, and chooses the versions. The errors are
   // why Triton would not even try.
@@ -65,6 +65,7 @@ class VersionLoader {
   void run(Task& task) const;
 
   const RepositoryOptions& options_;
+  DeadlineWatch& deadlines_;
   const EnsembleContext ensembles_;
   MetricRegistry& metrics_;
   const Clock& clock_;
