@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/command.h"
 #include "app/server_listeners.h"
@@ -52,6 +53,14 @@ void suggest_a_request(const Repository& repository, const Listeners& listeners)
             listeners.http->port(), model->name()));
     return;
   }
+}
+
+// Triton's dashboards ask for them; without a GPU there is no such pool.
+std::vector<std::shared_ptr<MetricSeries>> publish_pinned_memory(MetricRegistry& metrics) {
+  return {metrics.series("nv_pinned_memory_pool_total_bytes", MetricKind::Gauge,
+                         "Pinned memory pool total memory size, in bytes", {}),
+          metrics.series("nv_pinned_memory_pool_used_bytes", MetricKind::Gauge,
+                         "Pinned memory pool used memory size, in bytes", {})};
 }
 
 // The option, or 80 % of what the system allows: the rest is for the program itself and for what
@@ -116,6 +125,7 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
   MetricRegistry metrics(options.metrics);
   MemoryBudget memory(memory_budget_bytes(options));
   memory.publish(metrics);
+  const auto pinned = publish_pinned_memory(metrics);
   std::vector<std::shared_ptr<MetricSeries>> machine;
   if (options.allow_cpu_metrics) {
     machine = publish_machine_metrics(metrics, system_clock(),

@@ -45,6 +45,8 @@ FairQueue& Batcher::queue_of(const QueuedItem& item) {
 void Batcher::count(const QueuedItem& item, bool more) {
   size_t& lane = lane_costs_[index(item.lane)];
   lane = more ? lane + item.cost : lane - item.cost;
+  size_t& size = lane_sizes_[index(item.lane)];
+  size = more ? size + 1 : size - 1;
   cost_ = more ? cost_ + item.cost : cost_ - item.cost;
 }
 

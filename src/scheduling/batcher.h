@@ -99,6 +99,7 @@ class Batcher {
   bool cancel(uint64_t id);
 
   size_t size() const { return waiting_.size(); }
+  size_t size(Lane lane) const { return lane_sizes_[static_cast<size_t>(lane)]; }
   size_t cost() const { return cost_; }
   size_t cost(Lane lane) const { return lane_costs_[static_cast<size_t>(lane)]; }
   // What the engines do before a request of `cost` at that place, if nothing else comes.
@@ -131,6 +132,7 @@ class Batcher {
   std::set<std::pair<int64_t, uint64_t>> deadlines_;
   std::set<std::pair<int64_t, uint64_t>> delays_;
   std::array<size_t, 3> lane_costs_ = {};
+  std::array<size_t, 3> lane_sizes_ = {};
   size_t cost_ = 0;
 };
 

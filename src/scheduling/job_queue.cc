@@ -35,12 +35,13 @@ JobQueue::Place JobQueue::place_of(const std::vector<Job>& jobs) const {
   return place;
 }
 
-std::optional<Error> JobQueue::refusal(const Place& place, const Job& job, const Engines& engines,
-                                       int64_t now_ns) const {
+std::optional<Refusal> JobQueue::refusal(const Place& place, const Job& job, const Engines& engines,
+                                         int64_t now_ns) const {
   if (place.cost > options_.max_queued_cost) {
-    return too_large(
-        "the request has {} tokens, more than the {} that may wait for one model; send it in parts",
-        place.cost, options_.max_queued_cost);
+    return Refusal{RefusalReason::TooLarge,
+                   too_large("the request has {} tokens, more than the {} that may wait for one "
+                             "model; send it in parts",
+                             place.cost, options_.max_queued_cost)};
   }
   const uint32_t max_size = options_.policies.of(place.terms.level).max_queue_size;
   const auto waiting = waiting_.find(place.terms.level);
@@ -54,8 +55,10 @@ std::optional<Error> JobQueue::refusal(const Place& place, const Job& job, const
                       .cost = std::max(place.cost, batch_cost)};
   // Each lane has room of its own: bulk work does not fill that of small requests.
   if (full || place.cost > options_.max_queued_cost - batcher_.cost(place.terms.lane))
-    return full_queue(load);
-  return late_answer(load, job.deadline_ns, now_ns);
+    return Refusal{RefusalReason::QueueFull, full_queue(load)};
+  auto late = late_answer(load, job.deadline_ns, now_ns);
+  if (!late) return std::nullopt;
+  return Refusal{RefusalReason::Deadline, *std::move(late)};
 }
 
 // Answers that leave in the order of arrival gain nothing from turns.
@@ -101,8 +104,8 @@ std::vector<std::string> JobQueue::keys_of(const std::vector<Job>& jobs, const P
   return keys;
 }
 
-std::optional<Error> JobQueue::push(std::vector<Job>& jobs, const Engines& engines,
-                                    int64_t now_ns) {
+std::optional<Refusal> JobQueue::push(std::vector<Job>& jobs, const Engines& engines,
+                                      int64_t now_ns) {
   Place place = place_of(jobs);
   std::vector<std::string> keys = keys_of(jobs, place);
   bool all_join = true;
@@ -131,7 +134,7 @@ std::optional<Error> JobQueue::push(std::vector<Job>& jobs, const Engines& engin
     }
   } catch (const std::bad_alloc&) {
     take_back(jobs, added, place.request);
-    return out_of_memory();
+    return Refusal{RefusalReason::Memory, out_of_memory()};
   }
   if (added.empty()) end(requests_.find(place.request));
   return std::nullopt;

@@ -16,6 +16,7 @@
 #include "scheduling/batcher.h"
 #include "scheduling/flights.h"
 #include "scheduling/job.h"
+#include "scheduling/queue_metrics.h"
 #include "scheduling/queue_policy.h"
 
 namespace neso {
@@ -43,7 +44,7 @@ class JobQueue {
   // Takes all the jobs of one request (they share a scope), or leaves them all and says why: the
   // queue is full, the answer would come too late, or they can never fit. Not empty. A job whose
   // work is in flight already joins that.
-  std::optional<Error> push(std::vector<Job>& jobs, const Engines& engines, int64_t now_ns);
+  std::optional<Refusal> push(std::vector<Job>& jobs, const Engines& engines, int64_t now_ns);
 
   struct Queued {
     Job job = {};
@@ -65,6 +66,7 @@ class JobQueue {
   Jobs expire(int64_t now_ns);
   std::optional<int64_t> next_deadline_ns() const { return batcher_.next_deadline_ns(); }
 
+  const Batcher& batcher() const { return batcher_; }
   size_t cost() const { return batcher_.cost(); }
   bool empty() const { return jobs_.empty(); }
   uint64_t joins() const { return flights_->joins(); }
@@ -85,8 +87,8 @@ class JobQueue {
   Place place_of(const std::vector<Job>& jobs) const;
   // Of the works that others may join, by job; empty where none may.
   std::vector<std::string> keys_of(const std::vector<Job>& jobs, const Place& place) const;
-  std::optional<Error> refusal(const Place& place, const Job& job, const Engines& engines,
-                               int64_t now_ns) const;
+  std::optional<Refusal> refusal(const Place& place, const Job& job, const Engines& engines,
+                                 int64_t now_ns) const;
   uint64_t client_of(const Job& job) const;
   void add(Job& job, std::string key, const Place& place, int64_t now_ns);
   Jobs release(const std::vector<uint64_t>& ids);

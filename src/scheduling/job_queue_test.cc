@@ -29,7 +29,9 @@ class JobQueueTest : public ::testing::Test {
                                    const JobQueue::Engines& engines = {}) {
     std::vector<Job> jobs;
     jobs.push_back(std::move(job));
-    return queue.push(jobs, engines, now_ns);
+    auto refused = queue.push(jobs, engines, now_ns);
+    if (!refused) return std::nullopt;
+    return std::move(refused->error);
   }
   static std::vector<int> names(const JobQueue::Jobs& jobs) {
     std::vector<int> all;

@@ -74,7 +74,8 @@ Scheduler::~Scheduler() {
 void Scheduler::submit(std::vector<Job> jobs) {
   if (options_.results) options_.results->answer(jobs, clock_.now_ns());
   if (const auto refusal = enqueue(jobs)) {
-    for (Job& job : jobs) job.done(*refusal);
+    if (options_.metrics) options_.metrics->count_refusal(refusal->reason);
+    for (Job& job : jobs) job.done(refusal->error);
     return;
   }
   // One that then waits for resources does not see to it for the others.
@@ -91,18 +92,24 @@ JobQueue::Engines Scheduler::engines() const {
           .count = engines_.size()};
 }
 
+void Scheduler::show_queue() const {
+  if (options_.metrics) options_.metrics->show(queue_.batcher());
+}
+
 // Moves the jobs into the queue, or leaves them all and says why.
-std::optional<Error> Scheduler::enqueue(std::vector<Job>& jobs) {
+std::optional<Refusal> Scheduler::enqueue(std::vector<Job>& jobs) {
   if (jobs.empty()) return std::nullopt;
   MutexLock lock(mutex_);
   if (stopping_) {
-    return not_ready(
-        "Server is stopping, scheduler for model has stopped accepting new inference requests");
+    return Refusal{RefusalReason::Stopping,
+                   not_ready("Server is stopping, scheduler for model has stopped accepting new "
+                             "inference requests")};
   }
   const uint64_t joins = queue_.joins();
   auto refusal = queue_.push(jobs, engines(), clock_.now_ns());
   if (options_.joins) options_.joins->add(static_cast<double>(queue_.joins() - joins));
   watch_deadlines();
+  show_queue();
   return refusal;
 }
 
@@ -124,6 +131,7 @@ std::optional<int64_t> Scheduler::expire(int64_t now_ns) {
     late = queue_.expire(now_ns);
     next_ns = queue_.next_deadline_ns();
     watched_ns_ = next_ns.value_or(kNever);
+    show_queue();
   }
   answer_all(late, now_ns, expired());
   return next_ns;
@@ -132,6 +140,7 @@ std::optional<int64_t> Scheduler::expire(int64_t now_ns) {
 JobQueue::Pulled Scheduler::take() {
   auto pulled = queue_.take(clock_.now_ns(), engines());
   running_cost_ += pulled.batch_cost;
+  show_queue();
   return pulled;
 }
 

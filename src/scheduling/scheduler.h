@@ -36,6 +36,7 @@ struct SchedulerOptions {
   JobQueueOptions queue = {};
   PoolingSpec pooling = {};
   std::shared_ptr<Metric> joins = {};                // counts jobs that joined others; may be null
+  std::shared_ptr<const QueueMetrics> metrics = {};  // of the queue; may be null
   std::shared_ptr<const ModelResults> results = {};  // of earlier requests; null: none are kept
   // Of the engines, in their order; null, or none at all: an engine runs as soon as it is free.
   std::vector<std::shared_ptr<RateSeat>> seats = {};
@@ -67,7 +68,8 @@ class Scheduler {
  private:
   Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder);
   JobQueue::Engines engines() const REQUIRES(mutex_);
-  std::optional<Error> enqueue(std::vector<Job>& jobs) EXCLUDES(mutex_);
+  std::optional<Refusal> enqueue(std::vector<Job>& jobs) EXCLUDES(mutex_);
+  void show_queue() const REQUIRES(mutex_);
   void watch_deadlines() REQUIRES(mutex_);
   std::optional<int64_t> expire(int64_t now_ns) EXCLUDES(mutex_);
   JobQueue::Pulled take() REQUIRES(mutex_);

@@ -296,6 +296,25 @@ TEST_F(SchedulerTest, RefusesARequestThatDoesNotFitIntoTheQueueAsAWhole) {
   EXPECT_THAT(vector_of(std::move(fits)), ElementsAre(6, 3, 3, 0));
 }
 
+TEST_F(SchedulerTest, ShowsWhatWaitsAndCountsWhatItDoesNotLetIn) {
+  const auto queue = std::make_shared<const QueueMetrics>(MetricLabels{}, metrics_);
+  start({.queue = {.max_queued_cost = 4}, .metrics = queue});
+  Answer first = occupy();
+  Answer waiting = submit({2, 3});
+  EXPECT_THAT(metrics_.text(), HasSubstr("neso_queue_works{lane=\"interactive\"} 1\n"));
+  EXPECT_THAT(metrics_.text(), HasSubstr("neso_queue_tokens{lane=\"interactive\"} 2\n"));
+  error_of(submit({4, 5, 6}));
+  error_of(submit({1, 2, 3, 4, 5}));
+  open();
+  first.wait();
+  waiting.wait();
+  scheduler_->stop();
+  error_of(submit({1}));
+  for (const char* reason : {"queue_full", "too_large", "stopping"})
+    EXPECT_THAT(metrics_.text(), HasSubstr("reason=\"" + std::string(reason) + "\"} 1\n"));
+  EXPECT_THAT(metrics_.text(), HasSubstr("neso_queue_works{lane=\"interactive\"} 0\n"));
+}
+
 TEST_F(SchedulerTest, RefusesForGoodWhatCanNeverFit) {
   start({.queue = {.max_queued_cost = 4}});
   EXPECT_EQ(error_of(submit({1, 2, 3, 4, 5})).code, ErrorCode::TooLarge);

@@ -105,6 +105,7 @@ SchedulerOptions scheduler_options(const Loading& loading, bool encoder, size_t 
   options.joins =
       metrics.series("neso_inflight_joins_total", MetricKind::Counter,
                      "Works that were answered by identical ones in flight", labels_of(loading));
+  options.metrics = std::make_shared<const QueueMetrics>(labels_of(loading), metrics);
   if (encoder) options.results = make_results(loading, metrics);
   options.queue.join_tensors = loading.config.response_cache && loading.options.responses;
   options.queue.limits = batch_limits(
@@ -151,7 +152,7 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Model
 }
 
 std::unique_ptr<const ModelResponses> make_responses(const Loading& loading,
-                                                     MetricRegistry& metrics) {
+                                                     MetricRegistry& metrics, const Clock& clock) {
   if (!loading.config.response_cache) return nullptr;
   if (!loading.options.responses) {
     log_warning(
@@ -162,8 +163,8 @@ std::unique_ptr<const ModelResponses> make_responses(const Loading& loading,
     return nullptr;
   }
   return std::make_unique<const ModelResponses>(loading.options.responses, loading.source.name,
-                                                loading.source.version, labels_of(loading),
-                                                metrics);
+                                                loading.source.version, labels_of(loading), metrics,
+                                                clock);
 }
 
 }  // namespace neso

@@ -22,7 +22,8 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Model
                                                    MetricRegistry& metrics);
 
 // The version's answers in the server's response cache; null when its config does not want that.
+// `metrics` and `clock` outlive them.
 std::unique_ptr<const ModelResponses> make_responses(const Loading& loading,
-                                                     MetricRegistry& metrics);
+                                                     MetricRegistry& metrics, const Clock& clock);
 
 }  // namespace neso

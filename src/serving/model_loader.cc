@@ -270,7 +270,7 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
                                           ? std::make_shared<AnswerOrder>()
                                           : nullptr));
   }
-  parts.responses = make_responses(loading, metrics);
+  parts.responses = make_responses(loading, metrics, clock);
   parts.recorder->set_load_seconds(static_cast<double>(clock.now_ns() - start_ns) / 1e9);
   parts.engine = loading.engine.info;
   parts.references = std::move(loading.references);

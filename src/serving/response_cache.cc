@@ -77,7 +77,8 @@ uint64_t ResponseCache::put(std::string key, const Outputs& outputs, const Clock
 }
 
 ModelResponses::ModelResponses(std::shared_ptr<ResponseCache> cache, const std::string& model,
-                               int64_t version, const MetricLabels& labels, MetricRegistry& metrics)
+                               int64_t version, const MetricLabels& labels, MetricRegistry& metrics,
+                               const Clock& clock)
     : cache_(std::move(cache)),
       prefix_(fmt::format("{} {}:{} {}\n", cache_->next_load(), model.size(), model, version)),
       hits_(metrics.series("nv_cache_num_hits_per_model", MetricKind::Counter,
@@ -88,7 +89,15 @@ ModelResponses::ModelResponses(std::shared_ptr<ResponseCache> cache, const std::
                              "Number of cache misses per model", labels)),
       miss_us_(metrics.series(
           "nv_cache_miss_duration_per_model", MetricKind::Counter,
-          "Total cache miss (insert+lookup) duration per model, in microseconds", labels)) {}
+          "Total cache miss (insert+lookup) duration per model, in microseconds", labels)) {
+  if (!metrics.settings().summary_latencies) return;
+  hit_summary_ =
+      metrics.summary("nv_cache_hit_summary_per_model",
+                      "Summary of cache hit duration per model, in microseconds", labels, clock);
+  miss_summary_ = metrics.summary(
+      "nv_cache_miss_summary_per_model",
+      "Summary of cache miss (insert+lookup) duration per model, in microseconds", labels, clock);
+}
 
 // Every part with its length, inputs by name: their order does not matter, as it does not to the
 // model.
@@ -106,11 +115,13 @@ std::string ModelResponses::key_of(const InferRequest& request) const {
 void ModelResponses::count_hit(uint64_t ns) const {
   hits_->add(1);
   hit_us_->add(whole_us(ns));
+  if (hit_summary_) hit_summary_->observe(static_cast<int64_t>(ns / 1000));
 }
 
 void ModelResponses::count_miss(uint64_t ns) const {
   misses_->add(1);
   miss_us_->add(whole_us(ns));
+  if (miss_summary_) miss_summary_->observe(static_cast<int64_t>(ns / 1000));
 }
 
 }  // namespace neso

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/memory_budget.h"
+#include "base/metric_summary.h"
 #include "base/metrics.h"
 #include "scheduling/byte_cache.h"
 #include "serving/requests.h"
@@ -45,8 +46,9 @@ class ResponseCache {
 // One model version's part of the cache, with its counters. Any thread.
 class ModelResponses {
  public:
+  // `metrics` and `clock` outlive it.
   ModelResponses(std::shared_ptr<ResponseCache> cache, const std::string& model, int64_t version,
-                 const MetricLabels& labels, MetricRegistry& metrics);
+                 const MetricLabels& labels, MetricRegistry& metrics, const Clock& clock);
 
   // What tells a request from all that are answered differently.
   std::string key_of(const InferRequest& request) const;
@@ -59,6 +61,7 @@ class ModelResponses {
   const std::shared_ptr<ResponseCache> cache_;
   const std::string prefix_;
   const Counter hits_, hit_us_, misses_, miss_us_;
+  std::shared_ptr<SummaryMetric> hit_summary_, miss_summary_;  // null unless summary_latencies=true
 };
 
 }  // namespace neso

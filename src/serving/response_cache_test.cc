@@ -17,7 +17,7 @@ NamedTensor tensor(std::string name, Shape shape, std::vector<float> values) {
 class ResponseCacheTest : public ::testing::Test {
  protected:
   ModelResponses model(const std::string& name = "m") {
-    return {cache_, name, 1, {{"model", name}, {"version", "1"}}, metrics_};
+    return {cache_, name, 1, {{"model", name}, {"version", "1"}}, metrics_, clock_};
   }
   ManualClock clock_;
   MetricRegistry metrics_;
@@ -69,6 +69,17 @@ TEST_F(ResponseCacheTest, ItsBytesAreTakenOutOfTheBudget) {
   EXPECT_EQ(budget_.held_by_models(), 100'000U);
   cache_ = nullptr;
   EXPECT_EQ(budget_.held_by_models(), 0U);
+}
+
+TEST_F(ResponseCacheTest, SummariesAreThereWhenTheyAreAskedFor) {
+  EXPECT_EQ(metrics_.text().find("summary"), std::string::npos);
+  MetricRegistry with({.summary_latencies = true, .summary_quantiles = {0.5}});
+  const ModelResponses responses(cache_, "m", 1, {{"model", "m"}}, with, clock_);
+  responses.count_hit(3'999);
+  responses.count_miss(5'000);
+  EXPECT_THAT(with.text(),
+              HasSubstr("nv_cache_hit_summary_per_model{model=\"m\",quantile=\"0.5\"} 3\n"));
+  EXPECT_THAT(with.text(), HasSubstr("nv_cache_miss_summary_per_model_sum{model=\"m\"} 5\n"));
 }
 
 }  // namespace
