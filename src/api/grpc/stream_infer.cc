@@ -69,7 +69,6 @@ class StreamInfer final : public Reactor,
     ByteBuffer bytes;
     {
       MutexLock lock(mutex_);
-      reading_ = false;
       half_closed_ = !ok;
       if (ok) {
         bytes.Swap(&incoming_);
@@ -77,6 +76,12 @@ class StreamInfer final : public Reactor,
       }
     }
     if (turn) contain("a gRPC request", [&] { begin(turn, bytes); });
+    {
+      // Only now: whoever answers an earlier request meanwhile would start the next read, and that
+      // one's request could be begun before this one.
+      MutexLock lock(mutex_);
+      reading_ = false;
+    }
     go_on();
   }
 
