@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <string_view>
 #include <system_error>
@@ -43,6 +44,9 @@ Result<std::shared_ptr<const OverrideFolder>> OverrideFolder::create(
           "1/model.onnx",
           file);
     }
+    if (std::ranges::any_of(relative,
+                            [](const fs::path& part) { return part.native().size() > NAME_MAX; }))
+      return internal_error("a file's name has more than {} bytes; shorten it", NAME_MAX);
     const fs::path path = folder->path() / relative;
     fs::create_directories(path.parent_path(), error);
     if (error) return internal_error("{}: {}", path.parent_path().string(), error.message());

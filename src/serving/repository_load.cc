@@ -126,7 +126,10 @@ Result<> Repository::State::load(const std::string& name, const ModelOverrides& 
     if (!overrides.config_json)
       return poll_failure(name,
                           "Load parameter 'config' must be specified for model file override");
-    NESO_TRY(files, OverrideFolder::create(overrides.files));
+    auto created = OverrideFolder::create(overrides.files);
+    if (!created && created.error().code == ErrorCode::Internal)
+      return poll_failure(name, created.error().message);
+    NESO_TRY(files, std::move(created));
     const fs::path parents[] = {files->path()};
     NESO_TRY(found.versions, find_versions(name, parents[0]));
     found.name = name;

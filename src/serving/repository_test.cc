@@ -275,6 +275,16 @@ TEST_F(RepositoryTest, AConfigOverrideIsCheckedLikeAFile) {
   EXPECT_EQ(batch_size("a"), 4);
 }
 
+// An example among Triton's clients asks for these words.
+TEST_F(RepositoryTest, AFileOverrideWithATooLongNameFailsAsInTriton) {
+  add_version("a", 1);
+  open(ModelControl::Explicit, {"a"});
+  EXPECT_THAT(load("a", {.config_json = "{}", .files = {{std::string(256, 'A'), "x"}}}),
+              AllOf(HasSubstr("failed to load 'a', failed to poll from model repository: "),
+                    HasSubstr("255 bytes")));
+  EXPECT_EQ(batch_size("a"), 4);
+}
+
 std::string content_of(const std::string& graph) {
   std::ostringstream text;
   text << std::ifstream(fs::path(NESO_TEST_ONNX) / (graph + ".onnx"), std::ios::binary).rdbuf();
