@@ -332,7 +332,8 @@ TEST_F(LoadModelConfig, ReadsTheFileAndNamesItInErrors) {
   std::ofstream(path) << "\nmax_batchsize: 7";
   const auto broken = load_model_config(path, "m");
   ASSERT_FALSE(broken);
-  EXPECT_THAT(broken.error().message, StartsWith(folder_.filename().string() + "/config.pbtxt:2:1: "));
+  EXPECT_THAT(broken.error().message,
+              StartsWith(folder_.filename().string() + "/config.pbtxt:2:1: "));
 }
 
 TEST_F(LoadModelConfig, AMissingFileIsTheEmptyConfigAndALargeOneIsRefused) {

@@ -63,7 +63,8 @@ Result<OptionsHandle> session_options(const OrtApi& api, const OnnxOptions& opti
         api,
         api.AddSessionConfigEntry(raw, kOrtSessionOptionsUseDeviceAllocatorForInitializers, "1")));
   }
-  // Its threads spin between two operations; what they spend of a container's quota so, others lack.
+  // Its threads spin between two operations; what they spend of a container's quota so, others
+  // lack.
   if (cgroup_cores() != 0) {
     NESO_TRY_VOID(ort_check(
         api, api.AddSessionConfigEntry(raw, kOrtSessionOptionsConfigAllowIntraOpSpinning, "0")));
