@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduling/deadline_watch.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -89,6 +91,7 @@ Result<std::unique_ptr<DeadlineWatch>> DeadlineWatch::start(const Clock& clock) 
   watch->state_ = std::make_shared<State>(clock);
   try {
     watch->state_->thread = std::thread([state = watch->state_.get()] { state->work(); });
+    pthread_setname_np(watch->state_->thread.native_handle(), "deadlines");
   } catch (const std::system_error& e) {
     return overloaded("the system gives no thread for watching deadlines: {}", e.what());
   }

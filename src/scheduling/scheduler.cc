@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduling/scheduler.h"
 
+#include <pthread.h>
+
 #include <limits>
 #include <new>
 #include <system_error>
@@ -55,6 +57,8 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<
       scheduler->threads_.emplace_back([self = scheduler.get(), &engine, seat] {
         seat == nullptr ? self->work(engine) : self->work_in_turns(engine, *seat);
       });
+      // As `top -H` shows it; else it would be that of the thread that loads models.
+      pthread_setname_np(scheduler->threads_.back().native_handle(), "engine");
     } catch (const std::system_error& e) {
       return internal_error("cannot start a thread for an engine: {}", e.what());
     }

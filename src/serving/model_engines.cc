@@ -162,9 +162,8 @@ std::unique_ptr<const ModelResponses> make_responses(const Loading& loading,
         loading.source.name);
     return nullptr;
   }
-  return std::make_unique<const ModelResponses>(loading.options.responses, loading.source.name,
-                                                loading.source.version, labels_of(loading), metrics,
-                                                clock);
+  return std::make_unique<const ModelResponses>(loading.options.responses, labels_of(loading),
+                                                metrics, clock);
 }
 
 }  // namespace neso

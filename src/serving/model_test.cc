@@ -89,8 +89,8 @@ class ModelTest : public ::testing::Test {
     parts.recorder =
         std::make_shared<StatisticsRecorder>("m", 3, ModelMetricOptions{}, metrics_, clock_);
     if (responses_)
-      parts.responses = std::make_unique<const ModelResponses>(responses_, "m", 3, MetricLabels{},
-                                                               metrics_, clock_);
+      parts.responses =
+          std::make_unique<const ModelResponses>(responses_, MetricLabels{}, metrics_, clock_);
     std::vector<std::unique_ptr<Engine>> engines;
     engines.push_back(std::move(engine));
     parts.scheduler = Scheduler::start(std::move(engines), options, parts.recorder).value();

@@ -76,11 +76,10 @@ uint64_t ResponseCache::put(std::string key, const Outputs& outputs, const Clock
   return insertion_ns;
 }
 
-ModelResponses::ModelResponses(std::shared_ptr<ResponseCache> cache, const std::string& model,
-                               int64_t version, const MetricLabels& labels, MetricRegistry& metrics,
-                               const Clock& clock)
+ModelResponses::ModelResponses(std::shared_ptr<ResponseCache> cache, const MetricLabels& labels,
+                               MetricRegistry& metrics, const Clock& clock)
     : cache_(std::move(cache)),
-      prefix_(fmt::format("{} {}:{} {}\n", cache_->next_load(), model.size(), model, version)),
+      prefix_(fmt::format("{}\n", cache_->next_load())),
       hits_(metrics.series("nv_cache_num_hits_per_model", MetricKind::Counter,
                            "Number of cache hits per model", labels)),
       hit_us_(metrics.series("nv_cache_hit_duration_per_model", MetricKind::Counter,

@@ -32,7 +32,7 @@ class ResponseCache {
   // Answers how long that took.
   uint64_t put(std::string key, const Outputs& outputs, const Clock& clock);
 
-  // A number that no other load of a model has.
+  // A number that no other load of any model has.
   uint64_t next_load() { return loads_.fetch_add(1); }
 
  private:
@@ -47,8 +47,8 @@ class ResponseCache {
 class ModelResponses {
  public:
   // `metrics` and `clock` outlive it.
-  ModelResponses(std::shared_ptr<ResponseCache> cache, const std::string& model, int64_t version,
-                 const MetricLabels& labels, MetricRegistry& metrics, const Clock& clock);
+  ModelResponses(std::shared_ptr<ResponseCache> cache, const MetricLabels& labels,
+                 MetricRegistry& metrics, const Clock& clock);
 
   // What tells a request from all that are answered differently.
   std::string key_of(const InferRequest& request) const;
