@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduling/deadline_watch.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <chrono>
 #include <limits>
 #include <set>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "base/contain.h"
-#include "base/error.h"
+#include "base/start_thread.h"
 #include "base/thread_annotations.h"
 
 namespace neso {
@@ -89,12 +86,8 @@ struct DeadlineWatch::State {
 Result<std::unique_ptr<DeadlineWatch>> DeadlineWatch::start(const Clock& clock) {
   std::unique_ptr<DeadlineWatch> watch(new DeadlineWatch());
   watch->state_ = std::make_shared<State>(clock);
-  try {
-    watch->state_->thread = std::thread([state = watch->state_.get()] { state->work(); });
-    pthread_setname_np(watch->state_->thread.native_handle(), "deadlines");
-  } catch (const std::system_error& e) {
-    return overloaded("the system gives no thread for watching deadlines: {}", e.what());
-  }
+  NESO_TRY(watch->state_->thread, start_thread("deadlines", "watching deadlines",
+                                               [state = watch->state_.get()] { state->work(); }));
   return watch;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Declared inputs and outputs against what the engine computes: the mapping, and every refusal.
 #include "serving/encoder_signature.h"
+#include "serving/test_tensors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,23 +11,15 @@ namespace {
 
 using ::testing::HasSubstr;
 
-ModelTensor tensor(std::string name, DType dtype, Shape dims) {
-  ModelTensor made;
-  made.name = std::move(name);
-  made.dtype = dtype;
-  made.dims = std::move(dims);
-  return made;
-}
-
 // The guide's config, and an encoder of 384.
 class EncoderSignatureTest : public ::testing::Test {
  protected:
   EncoderSignatureTest() {
     config_.name = "m";
     config_.max_batch_size = 128;
-    config_.inputs = {tensor("input_ids", DType::Int64, {-1}),
-                      tensor("attention_mask", DType::Int64, {-1})};
-    config_.outputs = {tensor("embeddings", DType::Fp32, {384})};
+    config_.inputs = {declared("input_ids", DType::Int64, {-1}),
+                      declared("attention_mask", DType::Int64, {-1})};
+    config_.outputs = {declared("embeddings", DType::Fp32, {384})};
     engine_.can_encode = true;
     engine_.hidden = 384;
   }
@@ -64,7 +57,7 @@ TEST_F(EncoderSignatureTest, AMaskMayBeLeftOutWhereTheFolderTellsWhatItWouldBe) 
 
 TEST_F(EncoderSignatureTest, TextsAreAnsweredWithVectorsAlsoWhereTheConfigDeclaresNone) {
   add_graph();
-  config_.outputs = {tensor("last_hidden_state", DType::Fp32, {-1, 384})};
+  config_.outputs = {declared("last_hidden_state", DType::Fp32, {-1, 384})};
   const auto made = make();
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_THAT(made->text_outputs, ::testing::ElementsAre("embeddings"));
@@ -74,7 +67,7 @@ TEST_F(EncoderSignatureTest, TextsAreAnsweredWithVectorsAlsoWhereTheConfigDeclar
 }
 
 TEST_F(EncoderSignatureTest, DeclaredVectorsAreWhatTextsGet) {
-  config_.outputs.push_back(tensor("states", DType::Fp32, {-1, 384}));
+  config_.outputs.push_back(declared("states", DType::Fp32, {-1, 384}));
   const auto made = make();
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_THAT(made->text_outputs, ::testing::ElementsAre("embeddings"));
@@ -83,7 +76,7 @@ TEST_F(EncoderSignatureTest, DeclaredVectorsAreWhatTextsGet) {
 
 TEST_F(EncoderSignatureTest, PoolsAnOutputThatTheGraphLacks) {
   add_graph();
-  config_.outputs.push_back(tensor("last_hidden_state", DType::Fp32, {-1, 384}));
+  config_.outputs.push_back(declared("last_hidden_state", DType::Fp32, {-1, 384}));
   const auto made = make();
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(made->outputs[0].source, OutputSource::Vector);
@@ -93,7 +86,7 @@ TEST_F(EncoderSignatureTest, PoolsAnOutputThatTheGraphLacks) {
 }
 
 TEST_F(EncoderSignatureTest, TakesTokenStatesFromAnEngineWithoutAGraph) {
-  config_.outputs = {tensor("last_hidden_state", DType::Fp32, {-1, 384})};
+  config_.outputs = {declared("last_hidden_state", DType::Fp32, {-1, 384})};
   EXPECT_EQ(make()->outputs[0].source, OutputSource::States);
 }
 
@@ -107,7 +100,7 @@ TEST_F(EncoderSignatureTest, RefusesAnotherWidthNamingBoth) {
   EXPECT_EQ(error(),
             "unable to load model 'm', output 'embeddings' is declared with dims [768], but the "
             "model's vectors have 384 values; write 384 or -1 instead of 768");
-  config_.outputs = {tensor("last_hidden_state", DType::Fp32, {-1, 768})};
+  config_.outputs = {declared("last_hidden_state", DType::Fp32, {-1, 768})};
   EXPECT_THAT(error(), HasSubstr("384"));
   add_graph();
   EXPECT_THAT(error(), HasSubstr("the model expects 3 dimensions (shape [-1,-1,384])"));
@@ -125,12 +118,12 @@ TEST_F(EncoderSignatureTest, RefusesOtherTypes) {
 }
 
 TEST_F(EncoderSignatureTest, RefusesInputsThatNoEncoderHas) {
-  config_.inputs.push_back(tensor("pixels", DType::Fp32, {3}));
+  config_.inputs.push_back(declared("pixels", DType::Fp32, {3}));
   EXPECT_THAT(error(), HasSubstr("unexpected inference input 'pixels'"));
 }
 
 TEST_F(EncoderSignatureTest, RefusesPositionsThatTheGraphCannotBeTold) {
-  config_.inputs.push_back(tensor("position_ids", DType::Int64, {-1}));
+  config_.inputs.push_back(declared("position_ids", DType::Int64, {-1}));
   EXPECT_EQ(error(), "accepted") << "our own engine takes them";
   add_graph();
   EXPECT_EQ(error(),
@@ -148,7 +141,7 @@ TEST_F(EncoderSignatureTest, RefusesOutputsThatAreNeitherVectorsNorStates) {
 TEST_F(EncoderSignatureTest, TakesTextsDeclaredOrNot) {
   EXPECT_TRUE(make(true)->takes_text);
   EXPECT_FALSE(make(false)->takes_text);
-  config_.inputs = {tensor("text", DType::Bytes, {1})};
+  config_.inputs = {declared("text", DType::Bytes, {1})};
   const auto made = make(true);
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_TRUE(made->rules.inputs.empty());
@@ -157,9 +150,9 @@ TEST_F(EncoderSignatureTest, TakesTextsDeclaredOrNot) {
 
 TEST_F(EncoderSignatureTest, CountsTextsOnlyWhereTheConfigDoes) {
   config_.max_batch_size = 0;
-  config_.inputs = {tensor("input_ids", DType::Int64, {-1, -1})};
-  config_.outputs = {tensor("embeddings", DType::Fp32, {-1, 384}),
-                     tensor("states", DType::Fp32, {-1, -1, 384})};
+  config_.inputs = {declared("input_ids", DType::Int64, {-1, -1})};
+  config_.outputs = {declared("embeddings", DType::Fp32, {-1, 384}),
+                     declared("states", DType::Fp32, {-1, -1, 384})};
   auto made = make();
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(made->outputs[0].source, OutputSource::Vector);
@@ -167,7 +160,7 @@ TEST_F(EncoderSignatureTest, CountsTextsOnlyWhereTheConfigDoes) {
   EXPECT_FALSE(made->vectors_per_request);
 
   config_.inputs[0].dims = {-1};
-  config_.outputs = {tensor("embeddings", DType::Fp32, {384})};
+  config_.outputs = {declared("embeddings", DType::Fp32, {384})};
   made = make();
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_TRUE(made->vectors_per_request);
@@ -178,8 +171,8 @@ class GraphCheckTest : public ::testing::Test {
   GraphCheckTest() {
     config_.name = "m";
     config_.max_batch_size = 8;
-    config_.inputs = {tensor("X", DType::Fp32, {3})};
-    config_.outputs = {tensor("Y", DType::Fp32, {3})};
+    config_.inputs = {declared("X", DType::Fp32, {3})};
+    config_.outputs = {declared("Y", DType::Fp32, {3})};
     engine_.inputs = {{"X", DType::Fp32, {-1, 3}}};
     engine_.outputs = {{"Y", DType::Fp32, {-1, -1}}};
   }
@@ -203,16 +196,16 @@ TEST_F(GraphCheckTest, ComparesTheReshape) {
 }
 
 TEST_F(GraphCheckTest, RefusesInTritonsWords) {
-  config_.inputs.push_back(tensor("Z", DType::Fp32, {3}));
+  config_.inputs.push_back(declared("Z", DType::Fp32, {3}));
   EXPECT_EQ(error(), "unable to load model 'm', configuration expects 2 inputs, model provides 1");
-  config_.inputs = {tensor("Z", DType::Fp32, {3})};
+  config_.inputs = {declared("Z", DType::Fp32, {3})};
   EXPECT_EQ(error(), "unexpected inference input 'Z', allowed inputs are: X");
-  config_.inputs = {tensor("X", DType::Int32, {3})};
+  config_.inputs = {declared("X", DType::Int32, {3})};
   EXPECT_EQ(
       error(),
       "unable to load model 'm', configuration expects datatype TYPE_INT32 for input 'X', model "
       "provides TYPE_FP32");
-  config_.inputs = {tensor("X", DType::Fp32, {4})};
+  config_.inputs = {declared("X", DType::Fp32, {4})};
   EXPECT_EQ(
       error(),
       "model 'm', tensor 'X': the model expects 2 dimensions (shape [-1,3]) but the model "

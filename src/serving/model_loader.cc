@@ -20,11 +20,7 @@ namespace {
 // Requests to our own engine need no small limit: the scheduler cuts batches by tokens.
 constexpr int64_t kOwnMaxBatchSize = 128;
 ModelTensor tensor(std::string name, DType dtype, Shape dims) {
-  ModelTensor made;
-  made.name = std::move(name);
-  made.dtype = dtype;
-  made.dims = std::move(dims);
-  return made;
+  return {.name = std::move(name), .dtype = dtype, .dims = std::move(dims)};
 }
 
 // The first value that is known.

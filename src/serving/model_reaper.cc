@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <condition_variable>
 #include <list>
-#include <system_error>
 #include <thread>
 #include <utility>
 
-#include "base/error.h"
+#include "base/start_thread.h"
 #include "base/thread_annotations.h"
 
 namespace neso {
@@ -58,11 +57,8 @@ ModelReaper::ModelReaper() : state_(std::make_shared<State>()) {}
 
 Result<std::unique_ptr<ModelReaper>> ModelReaper::start() {
   std::unique_ptr<ModelReaper> reaper(new ModelReaper());
-  try {
-    reaper->state_->thread = std::thread([state = reaper->state_.get()] { state->work(); });
-  } catch (const std::system_error& e) {
-    return overloaded("the system gives no thread for unloading models: {}", e.what());
-  }
+  NESO_TRY(reaper->state_->thread, start_thread("unload", "unloading models",
+                                                [state = reaper->state_.get()] { state->work(); }));
   return reaper;
 }
 

@@ -10,20 +10,13 @@
 
 #include "scheduling/test_engine.h"
 #include "serving/test_shared_memory.h"
+#include "serving/test_tensors.h"
 
 namespace neso {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-ModelTensor declared(std::string name, DType dtype, Shape dims) {
-  ModelTensor tensor;
-  tensor.name = std::move(name);
-  tensor.dtype = dtype;
-  tensor.dims = std::move(dims);
-  return tensor;
-}
 
 NamedTensor ids(std::string name, Shape shape, std::vector<int64_t> values) {
   return {std::move(name), Tensor::from<int64_t>(DType::Int64, std::move(shape), values)};

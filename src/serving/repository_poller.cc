@@ -2,10 +2,9 @@
 #include "serving/repository_poller.h"
 
 #include <condition_variable>
-#include <system_error>
 #include <thread>
 
-#include "base/error.h"
+#include "base/start_thread.h"
 #include "base/thread_annotations.h"
 
 namespace neso {
@@ -31,13 +30,10 @@ RepositoryPoller::RepositoryPoller() : state_(std::make_unique<State>()) {}
 Result<std::unique_ptr<RepositoryPoller>> RepositoryPoller::start(Repository& repository,
                                                                   std::chrono::milliseconds pause) {
   std::unique_ptr<RepositoryPoller> poller(new RepositoryPoller());
-  try {
-    poller->state_->thread = std::thread([&repository, pause, state = poller->state_.get()] {
-      while (state->pause(pause)) repository.poll();
-    });
-  } catch (const std::system_error& e) {
-    return overloaded("the system gives no thread for looking at the repositories: {}", e.what());
-  }
+  NESO_TRY(poller->state_->thread, start_thread("poll", "looking at the repositories",
+                                                [&repository, pause, state = poller->state_.get()] {
+                                                  while (state->pause(pause)) repository.poll();
+                                                }));
   return poller;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sentences and order of the core checks, as the real Triton answers them.
 #include "serving/request_checks.h"
+#include "serving/test_tensors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,14 +12,6 @@ namespace neso {
 namespace {
 
 using ::testing::ElementsAre;
-
-ModelTensor declared(std::string name, DType dtype, Shape dims) {
-  ModelTensor tensor;
-  tensor.name = std::move(name);
-  tensor.dtype = dtype;
-  tensor.dims = std::move(dims);
-  return tensor;
-}
 
 // Zeros; no data at all for shapes that would need a lot.
 NamedTensor ints(std::string name, Shape shape) {

@@ -11,6 +11,7 @@
 
 #include "base/temporary_folder.h"
 #include "scheduling/test_engine.h"
+#include "serving/test_tensors.h"
 
 namespace neso {
 namespace {
@@ -22,14 +23,6 @@ using Source = WarmupInput::Source;
 
 WarmupInput input(DType dtype, Shape dims, Source source, std::string file = "") {
   return {.dtype = dtype, .dims = std::move(dims), .source = source, .file = std::move(file)};
-}
-
-ModelTensor declared(std::string name, DType dtype, Shape dims) {
-  ModelTensor tensor;
-  tensor.name = std::move(name);
-  tensor.dtype = dtype;
-  tensor.dims = std::move(dims);
-  return tensor;
 }
 
 class WarmupTest : public ::testing::Test {
