@@ -13,6 +13,9 @@ constexpr double kMemoryNs = 2e9;  // of busy time: after it a change of speed c
 constexpr double kFirstWordNs = 50e6;  // less tells nothing
 constexpr double kLeastRetryMs = 20;
 constexpr double kMostRetryMs = 30'000;
+// Of the estimate: an engine may slow down while a request waits, and others may have their turn
+// before it. What fills a caller's time to the last is often late.
+constexpr double kReserve = 0.25;
 
 double ms_for(double cost, double cost_per_second) {
   return cost_per_second > 0 ? cost / cost_per_second * 1e3 : 0;
@@ -45,12 +48,15 @@ std::optional<Error> late_answer(const Workload& load, std::optional<int64_t> de
   double late_ms = 0;
   if (deadline_ns) {
     const double left_ms = static_cast<double>(*deadline_ns - now_ns) / 1e6;
-    late_ms = wait_ms + run_ms - left_ms;
+    // An idle engine takes all that it can do in time: later would be no better.
+    const double reserve_ms = load.cost_before > 0 ? kReserve * (wait_ms + run_ms) : 0;
+    late_ms = wait_ms + run_ms + reserve_ms - left_ms;
     if (late_ms <= 0) return std::nullopt;
     error = overloaded(
-        "the answer would come after the {:.0f} ms that the caller waits: {:.0f} ms of work are "
-        "queued before the request, which takes {:.0f} ms itself; try again later",
-        std::max(0.0, left_ms), wait_ms, run_ms);
+        "the answer would come too late: of the {:.0f} ms that the caller waits, {:.0f} ms go into "
+        "work that is queued before the request, {:.0f} ms into its own, and {:.0f} ms are kept in "
+        "reserve; try again later",
+        std::max(0.0, left_ms), wait_ms, run_ms, reserve_ms);
   } else {
     late_ms = wait_ms - static_cast<double>(kLongestWaitNs) / 1e6;
     if (late_ms <= 0) return std::nullopt;

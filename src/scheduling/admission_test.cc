@@ -37,14 +37,20 @@ TEST(Admission, TakesEverythingWhileNoSpeedIsKnown) {
 }
 
 TEST(Admission, RefusesWhatCannotMeetItsDeadlineAndSaysWhenItCould) {
-  const Workload load{.cost_per_second = 1000, .cost_before = 90, .cost = 20};
-  EXPECT_FALSE(late_answer(load, 110 * kMs, 0));
-  const auto refused = late_answer(load, 60 * kMs, 0);
+  const Workload load{.cost_per_second = 1000, .cost_before = 60, .cost = 20};
+  EXPECT_FALSE(late_answer(load, 100 * kMs, 0)) << "80 ms of work, and a quarter in reserve";
+  const auto refused = late_answer(load, 50 * kMs, 0);
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->code, ErrorCode::Overloaded);
-  EXPECT_THAT(refused->message, HasSubstr("after the 60 ms"));
-  EXPECT_THAT(refused->message, HasSubstr("90 ms of work"));
+  EXPECT_THAT(refused->message, HasSubstr("of the 50 ms that the caller waits, 60 ms go into"));
+  EXPECT_THAT(refused->message, HasSubstr("20 ms into its own, and 20 ms are kept in reserve"));
   EXPECT_EQ(refused->retry_after_ms, 50U);
+}
+
+TEST(Admission, KeepsNothingInReserveWhenLaterWouldBeNoBetter) {
+  EXPECT_FALSE(late_answer({.cost_per_second = 1000, .cost = 20}, 20 * kMs, 0));
+  EXPECT_TRUE(late_answer({.cost_per_second = 1000, .cost = 20}, 19 * kMs, 0));
+  EXPECT_TRUE(late_answer({.cost_per_second = 1000, .cost_before = 1, .cost = 20}, 22 * kMs, 0));
 }
 
 TEST(Admission, WithoutADeadlineTwoMinutesAreTheLimit) {

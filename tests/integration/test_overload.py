@@ -99,8 +99,8 @@ class Overload(unittest.TestCase):
         self.assertLess(percentile(took["ok"], 0.99), DEADLINE_S + 0.5)
         self.assertGreater(len(took["refused"]), len(outcomes) // 10, "no overload")
         self.assertLess(len(took["expired"]), len(outcomes) // 10)
-        self.assertLess(percentile(took["refused"], 0.5), 0.25)
-        self.assertGreater(goodput, 0.6 * self.capacity)
+        self.assertLess(percentile(took["refused"], 0.5), 0.05)
+        self.assertGreater(goodput, 0.6 * min(self.capacity, self.measure_capacity()))  # it may be another than before
         self.assertLess(self.server.memory("VmHWM"), BUDGET_MIB << 20)
         self.assert_normal()
 
