@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace neso::net {
@@ -15,9 +16,18 @@ constexpr size_t kMaxMethodBytes = 32;
 }  // namespace
 
 Scan HeadScanner::scan(std::string_view bytes) {
-  while (position_ < bytes.size() && state_ != State::Done && !refusal_) step(bytes[position_]);
+  while (position_ < bytes.size() && state_ != State::Done && !refusal_) {
+    if (state_ == State::Line) skip_text(bytes);
+    if (position_ < bytes.size()) step(bytes[position_]);
+  }
   if (refusal_) return Scan::Refused;
   return state_ == State::Done ? Scan::Complete : Scan::NeedMore;
+}
+
+// What step() would let pass one by one.
+void HeadScanner::skip_text(std::string_view bytes) {
+  const size_t end = std::min(bytes.size(), limits_.max_header_bytes);
+  while (position_ < end && !is_forbidden(bytes[position_])) ++position_;
 }
 
 void HeadScanner::step(char c) {

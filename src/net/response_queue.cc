@@ -67,7 +67,11 @@ bool is_bodiless(int status) {
 }
 
 void append_clean(std::string& out, std::string_view text) {
-  for (const char c : text) out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+  const size_t begin = out.size();
+  out += text;
+  std::replace_if(
+      out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
+      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
 }
 
 void append_header(std::string& out, std::string_view name, std::string_view value) {

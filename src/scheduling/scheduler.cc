@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <limits>
 #include <new>
 #include <system_error>
@@ -17,6 +18,8 @@ namespace neso {
 namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+// Batches that a borrower runs at most: his own, and what comes meanwhile.
+constexpr int kMostRunsOnLoan = 4;
 
 // Each on its own: what one answer throws must not cost the others theirs.
 void answer_all(JobQueue::Jobs& jobs, int64_t now_ns, const Error& error) {
@@ -49,13 +52,16 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<
   NESO_CHECK(options.seats.empty() || options.seats.size() == engines.size());
   std::unique_ptr<Scheduler> scheduler(new Scheduler(options, std::move(recorder)));
   scheduler->engines_ = std::move(engines);
+  {
+    MutexLock lock(scheduler->mutex_);
+    scheduler->busy_.resize(scheduler->engines_.size());
+  }
   for (size_t i = 0; i < scheduler->engines_.size(); ++i) {
-    Engine& engine = *scheduler->engines_[i];
     RateSeat* const seat = options.seats.empty() ? nullptr : options.seats[i].get();
     try {
       MutexLock lock(scheduler->stop_mutex_);
-      scheduler->threads_.emplace_back([self = scheduler.get(), &engine, seat] {
-        seat == nullptr ? self->work(engine) : self->work_in_turns(engine, *seat);
+      scheduler->threads_.emplace_back([self = scheduler.get(), i, seat] {
+        seat == nullptr ? self->work(i) : self->work_in_turns(i, *seat);
       });
       // As `top -H` shows it; else it would be that of the thread that loads models.
       pthread_setname_np(scheduler->threads_.back().native_handle(), "engine");
@@ -75,19 +81,17 @@ Scheduler::~Scheduler() {
   watched_ = nullptr;
 }
 
-void Scheduler::submit(std::vector<Job> jobs) {
+void Scheduler::submit(std::vector<Job> jobs, On on) {
   if (options_.results) options_.results->answer(jobs, clock_.now_ns());
-  if (const auto refusal = enqueue(jobs)) {
-    if (options_.metrics) options_.metrics->count_refusal(refusal->reason);
-    for (Job& job : jobs) job.done(refusal->error);
+  Entered entered = enqueue(jobs, on);
+  if (entered.refusal) {
+    if (options_.metrics) options_.metrics->count_refusal(entered.refusal->reason);
+    for (Job& job : jobs) job.done(entered.refusal->error);
     return;
   }
-  // One that then waits for resources does not see to it for the others.
-  if (jobs.size() > 1 || !options_.seats.empty()) {
-    wake_.notify_all();
-  } else {
-    wake_.notify_one();
-  }
+  if (entered.wake == Entered::Wake::All) wake_.notify_all();
+  if (entered.wake == Entered::Wake::One) wake_.notify_one();
+  if (entered.loan) run_on_loan(*std::move(entered.loan));
 }
 
 JobQueue::Engines Scheduler::engines() const {
@@ -101,20 +105,37 @@ void Scheduler::show_queue() const {
 }
 
 // Moves the jobs into the queue, or leaves them all and says why.
-std::optional<Refusal> Scheduler::enqueue(std::vector<Job>& jobs) {
-  if (jobs.empty()) return std::nullopt;
+Scheduler::Entered Scheduler::enqueue(std::vector<Job>& jobs, On on) {
+  Entered entered;
+  if (jobs.empty()) return entered;
   MutexLock lock(mutex_);
   if (stopping_) {
-    return Refusal{RefusalReason::Stopping,
-                   not_ready("Server is stopping, scheduler for model has stopped accepting new "
-                             "inference requests")};
+    entered.refusal =
+        Refusal{RefusalReason::Stopping,
+                not_ready("Server is stopping, scheduler for model has stopped accepting new "
+                          "inference requests")};
+    return entered;
   }
   const uint64_t joins = queue_.joins();
-  auto refusal = queue_.push(jobs, engines(), clock_.now_ns());
+  entered.refusal = queue_.push(jobs, engines(), clock_.now_ns());
   if (options_.joins) options_.joins->add(static_cast<double>(queue_.joins() - joins));
+  if (!entered.refusal) {
+    entered.loan = lend(on);
+    if (!entered.loan) entered.wake = whom_to_wake(jobs.size());
+  }
   watch_deadlines();
   show_queue();
-  return refusal;
+  return entered;
+}
+
+Scheduler::Entered::Wake Scheduler::whom_to_wake(size_t jobs) const {
+  using Wake = Entered::Wake;
+  // One that then waits for resources does not see to it for the others.
+  if (!options_.seats.empty()) return Wake::All;
+  // Who is busy looks at the queue afterwards.
+  if (std::ranges::find(busy_, false) == busy_.end()) return Wake::None;
+  // One whose engine is on loan would sleep on.
+  return jobs > 1 || loans_ > 0 ? Wake::All : Wake::One;
 }
 
 // Tells the watch of a deadline that is earlier than what it knows.
@@ -141,31 +162,67 @@ std::optional<int64_t> Scheduler::expire(int64_t now_ns) {
   return next_ns;
 }
 
-JobQueue::Pulled Scheduler::take() {
-  auto pulled = queue_.take(clock_.now_ns(), engines());
-  running_cost_ += pulled.batch_cost;
+// The next work for an engine that is not busy.
+Scheduler::Turn Scheduler::take(size_t engine) {
+  Turn turn{.engine = engine, .pulled = queue_.take(clock_.now_ns(), engines())};
+  busy_[engine] = !turn.pulled.empty();
+  running_cost_ += turn.pulled.batch_cost;
   show_queue();
-  return pulled;
+  return turn;
+}
+
+// Work for the thread that submits, if it is quick and an engine is free.
+std::optional<Scheduler::Turn> Scheduler::lend(On on) {
+  if (on != On::Borrowed || !options_.seats.empty() || !run_times_.are_short()) return std::nullopt;
+  const auto free = std::ranges::find(busy_, false);
+  if (free == busy_.end()) return std::nullopt;
+  try {
+    Turn turn = take(static_cast<size_t>(free - busy_.begin()));
+    if (turn.pulled.empty()) return std::nullopt;
+    ++loans_;
+    return turn;
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;  // the engine's thread will try, too
+  }
+}
+
+void Scheduler::run_on_loan(Turn turn) {
+  const size_t engine = turn.engine;
+  serve(std::move(turn));
+  for (int runs = 1;; ++runs) {
+    Turn next;
+    {
+      MutexLock lock(mutex_);
+      if (runs < kMostRunsOnLoan && !busy_[engine] && run_times_.are_short()) next = take(engine);
+      if (next.pulled.empty()) {
+        --loans_;
+        if (queue_.empty() && !stopping_) return;
+      }
+    }
+    if (next.pulled.empty()) return wake_.notify_all();
+    serve(std::move(next));
+  }
 }
 
 // The next work, waiting for it; nullopt when there will be none any more.
-std::optional<JobQueue::Pulled> Scheduler::pull() {
+std::optional<Scheduler::Turn> Scheduler::pull(size_t engine) {
   MutexLock lock(mutex_);
   while (true) {
-    auto pulled = take();
-    if (!pulled.empty()) return pulled;
-    if (stopping_) return std::nullopt;
+    if (!busy_[engine]) {  // it may be on loan
+      auto turn = take(engine);
+      if (!turn.pulled.empty()) return turn;
+      if (stopping_) return std::nullopt;
+    }
     lock.wait(wake_);
   }
 }
 
-void Scheduler::work(Engine& engine) {
+void Scheduler::work(size_t engine) {
   for (bool more = true; more;) {
-    // Jobs that are dropped on the way answer that there was no memory.
     contain("an engine's thread", [&] {
-      auto pulled = pull();
-      more = pulled.has_value();
-      if (more) serve(engine, *std::move(pulled));
+      auto turn = pull(engine);
+      more = turn.has_value();
+      if (more) serve(*std::move(turn));
     });
   }
 }
@@ -179,16 +236,16 @@ bool Scheduler::wait_for_work() {
 
 // As work(), of an engine that needs resources. It asks for them when there is work, and chooses
 // the batch when it has them: until then others may take it, and it may grow.
-void Scheduler::work_in_turns(Engine& engine, RateSeat& seat) {
+void Scheduler::work_in_turns(size_t engine, RateSeat& seat) {
   for (bool again = false; again || wait_for_work();) {
     seat.take();
     contain("an engine's thread", [&] {
-      JobQueue::Pulled pulled;
+      Turn turn;
       {
         MutexLock lock(mutex_);
-        pulled = take();
+        turn = take(engine);
       }
-      if (!pulled.empty()) serve(engine, std::move(pulled));
+      if (!turn.pulled.empty()) serve(std::move(turn));
     });
     {
       MutexLock lock(mutex_);
@@ -198,22 +255,34 @@ void Scheduler::work_in_turns(Engine& engine, RateSeat& seat) {
   }
 }
 
-void Scheduler::serve(Engine& engine, JobQueue::Pulled pulled) {
+// Whatever happens, the engine is free afterwards. Jobs that are dropped on the way answer that
+// there was no memory.
+void Scheduler::serve(Turn turn) noexcept {
   const int64_t start = clock_.now_ns();
-  if (!pulled.expired.empty()) answer_all(pulled.expired, start, expired());
+  contain("running requests", [&] { answer(turn, start); });
+  MutexLock lock(mutex_);
+  busy_[turn.engine] = false;
+  const size_t cost = turn.pulled.batch_cost;
+  if (cost == 0) return;
+  running_cost_ -= cost;
+  const int64_t busy_ns = clock_.now_ns() - start;
+  rate_.ran(cost, busy_ns);
+  run_times_.ran(busy_ns);
+}
+
+void Scheduler::answer(Turn& turn, int64_t start_ns) {
+  JobQueue::Pulled& pulled = turn.pulled;
+  if (!pulled.expired.empty()) answer_all(pulled.expired, start_ns, expired());
   if (!pulled.unwanted.empty()) {
-    answer_all(pulled.unwanted, start, cancelled("the client went away before the request ran"));
+    answer_all(pulled.unwanted, start_ns, cancelled("the client went away before the request ran"));
   }
   std::vector<Job> batch;
   batch.reserve(pulled.batch.size());
   for (auto& [id, queued] : pulled.batch) {
-    queued.job.scope->left_queue(start);
+    queued.job.scope->left_queue(start_ns);
     batch.push_back(std::move(queued.job));
   }
-  if (!batch.empty()) run(engine, batch);
-  MutexLock lock(mutex_);
-  running_cost_ -= pulled.batch_cost;
-  if (pulled.batch_cost > 0) rate_.ran(pulled.batch_cost, clock_.now_ns() - start);
+  if (!batch.empty()) run(*engines_[turn.engine], batch);
 }
 
 void Scheduler::run(Engine& engine, std::span<Job> jobs) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A JobQueue, one mutex, and a thread for each engine. A free engine pulls what waits; none ever
-// idles while there is work, unless it has to wait for resources (rate_limiter.h). Every job is
+// idles while there is work, unless it has to wait for resources (rate_limiter.h). Whoever submits
+// may borrow a free engine, and run quick work himself. Every job is
 // completed exactly once: answered, expired, cancelled, failed alone, or refused. What expires is
 // found by the next pull, or by the server's DeadlineWatch, whichever comes first: a job leaves the
 // queue under the mutex, and whoever took it out answers it.
@@ -28,6 +29,7 @@
 #include "scheduling/job_queue.h"
 #include "scheduling/rate_limiter.h"
 #include "scheduling/result_cache.h"
+#include "scheduling/run_times.h"
 #include "scheduling/statistics.h"
 
 namespace neso {
@@ -55,29 +57,46 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
+  // Which threads may run the jobs. Borrowed: also the caller's, as long as runs of this model take
+  // no longer than handing them over; completions, of others' jobs too, then run before submit()
+  // returns, so no lock may be held.
+  enum class On { EnginesThread, Borrowed };
   // Queues all the jobs of one request (they share a scope), or none: then each of them is
   // completed here with NotReady (stopping), Overloaded (the queue is full, or the answer would
-  // come after the deadline) or TooLarge (it can never fit). Any thread. Completions run on an
-  // engine's thread.
-  void submit(std::vector<Job> jobs) EXCLUDES(mutex_);
+  // come after the deadline) or TooLarge (it can never fit). Any thread.
+  void submit(std::vector<Job> jobs, On on = On::EnginesThread) EXCLUDES(mutex_);
 
-  // Refuses new work, finishes what waits, then joins the threads. Any thread that is not an
-  // engine's.
+  // Refuses new work, finishes what waits, then joins the threads. Any thread that does not run
+  // one of the jobs.
   void stop() EXCLUDES(mutex_);
 
  private:
   Scheduler(const SchedulerOptions& options, std::shared_ptr<StatisticsRecorder> recorder);
+  // Work, and the engine that was taken for it.
+  struct Turn {
+    size_t engine = 0;
+    JobQueue::Pulled pulled;
+  };
+  struct Entered {
+    std::optional<Refusal> refusal;
+    std::optional<Turn> loan;  // for the caller to run
+    enum class Wake { None, One, All } wake = Wake::None;
+  };
   JobQueue::Engines engines() const REQUIRES(mutex_);
-  std::optional<Refusal> enqueue(std::vector<Job>& jobs) EXCLUDES(mutex_);
+  Entered enqueue(std::vector<Job>& jobs, On on) EXCLUDES(mutex_);
+  Entered::Wake whom_to_wake(size_t jobs) const REQUIRES(mutex_);
   void show_queue() const REQUIRES(mutex_);
   void watch_deadlines() REQUIRES(mutex_);
   std::optional<int64_t> expire(int64_t now_ns) EXCLUDES(mutex_);
-  JobQueue::Pulled take() REQUIRES(mutex_);
-  std::optional<JobQueue::Pulled> pull() EXCLUDES(mutex_);
-  void work(Engine& engine);
+  Turn take(size_t engine) REQUIRES(mutex_);
+  std::optional<Turn> lend(On on) REQUIRES(mutex_);
+  void run_on_loan(Turn turn) EXCLUDES(mutex_);
+  std::optional<Turn> pull(size_t engine) EXCLUDES(mutex_);
+  void work(size_t engine);
   bool wait_for_work() EXCLUDES(mutex_);
-  void work_in_turns(Engine& engine, RateSeat& seat);
-  void serve(Engine& engine, JobQueue::Pulled pulled) EXCLUDES(mutex_);
+  void work_in_turns(size_t engine, RateSeat& seat);
+  void serve(Turn turn) noexcept EXCLUDES(mutex_);
+  void answer(Turn& turn, int64_t start_ns);
   void run(Engine& engine, std::span<Job> jobs);
 
   const SchedulerOptions options_;
@@ -91,6 +110,9 @@ class Scheduler {
   std::condition_variable wake_;
   JobQueue queue_ GUARDED_BY(mutex_);
   ServiceRate rate_ GUARDED_BY(mutex_);
+  RunTimes run_times_ GUARDED_BY(mutex_);
+  std::vector<bool> busy_ GUARDED_BY(mutex_);  // engines, in their order
+  size_t loans_ GUARDED_BY(mutex_) = 0;
   size_t running_cost_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   int64_t watched_ns_ GUARDED_BY(mutex_);            // the deadline that the watch knows of

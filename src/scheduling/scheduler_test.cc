@@ -45,12 +45,45 @@ class SchedulerTest : public ::testing::Test {
     return made;
   }
 
-  Answer submit(std::vector<int32_t> ids) {
+  Answer submit(std::vector<int32_t> ids, Scheduler::On on = Scheduler::On::EnginesThread) {
     Answer answer;
     std::vector<Job> jobs;
     jobs.push_back(job(SequenceWork{.ids = std::move(ids)}, answer));
-    scheduler_->submit(std::move(jobs));
+    scheduler_->submit(std::move(jobs), on);
     return answer;
+  }
+
+  // On the manual clock a run takes the time that `during` lets pass.
+  void run_often() {
+    for (int i = 0; i < 20; ++i) submit({1}).wait();
+  }
+  // Submits until one runs on this thread: an engine's thread says that it is free some time after
+  // it has answered. `during` is called in that run.
+  void run_on_this_thread(const std::function<void()>& during) {
+    const auto here = std::this_thread::get_id();
+    bool ran = false;
+    script_->during = [&] {
+      if (std::this_thread::get_id() != here || std::exchange(ran, true)) return;
+      during();
+    };
+    while (!ran) {
+      Answer answer = submit({1, 2}, Scheduler::On::Borrowed);
+      EXPECT_TRUE(!ran || is_there(answer));
+      EXPECT_THAT(vector_of(std::move(answer)), ElementsAre(3, 2, 1, 0));
+    }
+  }
+  static bool is_there(const Answer& answer) {
+    return answer.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+  int count_runs_on_this_thread(Scheduler::On on, int64_t each_takes_ns) {
+    int runs = 0;
+    script_->during = [&, each_takes_ns, here = std::this_thread::get_id()] {
+      clock_.advance_ns(each_takes_ns);
+      if (std::this_thread::get_id() == here) ++runs;
+    };
+    for (int i = 0; i < 100; ++i) submit({1}, on).wait();
+    scheduler_->stop();
+    return runs;
   }
 
   Answer submit_tensor(Shape shape, std::vector<float> values) {
@@ -339,6 +372,52 @@ TEST_F(SchedulerTest, FinishesWhatWaitsWhenStoppedAndRefusesWhatComesLater) {
   EXPECT_THAT(vector_of(std::move(waiting)), ElementsAre(5, 2, 1, 0));
 }
 
+TEST_F(SchedulerTest, WhoSubmitsRunsShortWorkOnAFreeEngine) {
+  start();
+  run_often();
+  int runs = 0;
+  run_on_this_thread([&] { ++runs; });
+  EXPECT_EQ(runs, 1);
+  scheduler_->stop();
+}
+
+TEST_F(SchedulerTest, NobodyBorrowsAnEngineUnasked) {
+  start();
+  run_often();
+  EXPECT_EQ(count_runs_on_this_thread(Scheduler::On::EnginesThread, 0), 0);
+}
+
+TEST_F(SchedulerTest, LongRunsStayOnTheEnginesThread) {
+  start();
+  EXPECT_EQ(count_runs_on_this_thread(Scheduler::On::Borrowed, 1'000'000), 0);
+}
+
+TEST_F(SchedulerTest, WhatComesWhileAnEngineIsOnLoanIsAnswered) {
+  start({.queue = {.limits = {.max_rows = 1}, .engine_pads = true}});  // each alone
+  run_often();
+  std::vector<Answer> answers;
+  run_on_this_thread([&] {
+    for (int32_t i = 0; i < 20; ++i) answers.push_back(submit({i}));
+  });
+  ASSERT_EQ(answers.size(), 20U);
+  for (size_t i = 0; i < answers.size(); ++i)
+    EXPECT_THAT(vector_of(std::move(answers[i])), ElementsAre(i, 1, 0, 0));
+  scheduler_->stop();
+}
+
+TEST_F(SchedulerTest, StopsAfterAnEngineOnLoanIsBack) {
+  start();
+  run_often();
+  std::thread stopper;
+  run_on_this_thread([&] {
+    stopper = std::thread([this] { scheduler_->stop(); });
+    // Stopping has begun when a submission is refused.
+    while (!is_there(submit({1}, Scheduler::On::EnginesThread))) std::this_thread::yield();
+  });
+  stopper.join();
+  EXPECT_EQ(error_of(submit({1})).code, ErrorCode::NotReady);
+}
+
 TEST_F(SchedulerTest, CompletesEveryJobExactlyOnceUnderLoadFromManyThreads) {
   start({.queue = {.limits = {.max_cost = 20}}}, 2);
   constexpr int kThreads = 4;
@@ -348,7 +427,8 @@ TEST_F(SchedulerTest, CompletesEveryJobExactlyOnceUnderLoadFromManyThreads) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([this, t, &answers] {
       for (int i = 0; i < kEach; ++i)
-        answers[static_cast<size_t>(t)].push_back(submit({i % 80, t}));
+        answers[static_cast<size_t>(t)].push_back(
+            submit({i % 80, t}, t % 2 == 0 ? Scheduler::On::Borrowed : Scheduler::On::EnginesThread));
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <limits>
 #include <memory>
@@ -28,6 +29,7 @@ struct TestEngineScript {
 
   std::latch* entered = nullptr;  // counted down by every call
   std::latch* gate = nullptr;     // waited for by every call
+  std::function<void()> during;   // called in every call
   std::mutex mutex;
   std::vector<size_t> batches;  // rows of each call, in order
 
@@ -38,6 +40,7 @@ struct TestEngineScript {
     }
     if (entered != nullptr) entered->count_down();
     if (gate != nullptr) gate->wait();
+    if (during) during();
   }
 };
 

@@ -63,6 +63,9 @@ class Model {
   // The metadata's inputs, and `text` where the config does not declare it.
   std::vector<TensorMetadata> accepted_inputs() const;
 
+  // Its answers are tensors as its engine hands them over: nothing is made of them.
+  bool answers_tensors() const { return std::holds_alternative<TensorModel>(parts_.kind); }
+
   // The width of the vectors that texts become; nullopt when this model takes no texts.
   std::optional<size_t> embedding_width() const {
     const EncoderModel* model = encoder();
@@ -70,8 +73,10 @@ class Model {
     return model->width;
   }
 
-  // Tokenizes and checks on the calling thread; `done` fires there (a refusal) or on an engine's.
-  void infer(InferRequest request, Completion<InferResponse> done);
+  // Tokenizes and checks on the calling thread; `done` fires there (a refusal, or quick work that
+  // may be done `on` it) or on an engine's.
+  void infer(InferRequest request, Completion<InferResponse> done,
+             Scheduler::On on = Scheduler::On::EnginesThread);
   void embed(EmbedRequest request, Completion<EmbedResponse> done);
 
   // Finishes what was accepted, refuses the rest.

@@ -84,7 +84,7 @@ Result<> Model::receive(InferRequest& request) const {
   return {};
 }
 
-void Model::infer(InferRequest request, Completion<InferResponse> done) {
+void Model::infer(InferRequest request, Completion<InferResponse> done, Scheduler::On on) {
   if (auto received = receive(request); !received) {
     done(std::move(received).error());
     return;
@@ -140,7 +140,7 @@ void Model::infer(InferRequest request, Completion<InferResponse> done) {
   if (parts_.sequences) {
     parts_.sequences->submit(std::move(jobs.front()), std::move(request.sequence));
   } else {
-    parts_.scheduler->submit(std::move(jobs));
+    parts_.scheduler->submit(std::move(jobs), on);
   }
 }
 

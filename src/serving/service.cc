@@ -15,6 +15,7 @@ namespace neso {
 namespace {
 
 constexpr size_t kControlThreads = 4;  // models that clients load at a time
+constexpr uint64_t kAnsweredAtOnce = uint64_t{4} << 10;
 
 uint64_t memory_of(const std::vector<NamedTensor>& tensors) {
   uint64_t bytes = 0;
@@ -72,13 +73,17 @@ struct Service::State {
     State& state_;
   };
 
-  // `done` on a thread of the pool, so that an engine's thread goes back to its queue at once. The
-  // hold lasts until both have let go: the task, and the engine's thread that posts it.
+  // `done` on a thread of the pool, so that an engine's thread goes back to its queue at once,
+  // unless the answer is written in less time than it is handed over. The hold lasts until both
+  // have let go: the task, and the engine's thread that posts it.
   template <typename T>
   Completion<T> on_a_worker(Completion<T> done, const std::shared_ptr<Hold>& hold) {
     const auto shared = std::make_shared<Completion<T>>(std::move(done));
     return Completion<T>([this, hold, shared](Result<T> result) {
-      hold->memory.set(result ? memory_of(*result) : 0);
+      const uint64_t bytes = result ? memory_of(*result) : 0;
+      hold->memory.set(bytes);
+      if (bytes <= kAnsweredAtOnce && hold->model && hold->model->answers_tensors())
+        return (*shared)(std::move(result));
       const auto carried = std::make_shared<Result<T>>(std::move(result));
       pool->post([hold, shared, carried] { (*shared)(std::move(*carried)); });
     });
@@ -89,9 +94,8 @@ struct Service::State {
     while (holds > 0) lock.wait(idle);
   }
 
-  template <typename Request, typename Response>
-  void serve(Request request, Completion<Response> done,
-             void (Model::*operation)(Request, Completion<Response>)) {
+  template <typename Request, typename Response, typename Operation>
+  void serve(Request request, Completion<Response> done, const Operation& operation) {
     const auto hold = std::make_shared<Hold>(*this);
     done = on_a_worker(std::move(done), hold);
     if (draining) {
@@ -112,7 +116,7 @@ struct Service::State {
       }
       request.memory = std::shared_ptr<MemoryShare>(hold, &hold->memory);
     }
-    (*hold->model.*operation)(std::move(request), std::move(done));
+    operation(*hold->model, std::move(request), std::move(done));
   }
 
   // On a thread that may wait.
@@ -255,11 +259,15 @@ Result<> Service::check_traced_model(std::string_view model) const {
 }
 
 void Service::infer(InferRequest request, Completion<InferResponse> done) {
-  state_->serve(std::move(request), std::move(done), &Model::infer);
+  state_->serve(std::move(request), std::move(done), [](Model& model, auto what, auto whom) {
+    model.infer(std::move(what), std::move(whom), Scheduler::On::Borrowed);
+  });
 }
 
 void Service::embed(EmbedRequest request, Completion<EmbedResponse> done) {
-  state_->serve(std::move(request), std::move(done), &Model::embed);
+  state_->serve(std::move(request), std::move(done), [](Model& model, auto what, auto whom) {
+    model.embed(std::move(what), std::move(whom));
+  });
 }
 
 void Service::load_model(std::string name, ModelOverrides overrides, Completion<void> done) {

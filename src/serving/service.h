@@ -81,8 +81,9 @@ class Service {
   // May it have trace settings of its own? The empty name, which is all models, may.
   Result<> check_traced_model(std::string_view model) const;
 
-  // `done` fires exactly once, on one of the service's threads, after the counters were updated.
-  // Refused with NotReady while draining.
+  // `done` fires exactly once, after the counters were updated: on one of the service's threads, an
+  // engine's, or the calling one before this returns, so that no lock may be held. Refused with
+  // NotReady while draining.
   void infer(InferRequest request, Completion<InferResponse> done);
   void embed(EmbedRequest request, Completion<EmbedResponse> done);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/triton/triton_api.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -35,6 +36,8 @@ using net::Respond;
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain";
+// Reading as many bytes takes no longer than handing them to another thread.
+constexpr size_t kReadAtOnce = size_t{16} << 10;
 
 HttpResponse json_response(std::string body) {
   return {.body = std::move(body)};
@@ -130,7 +133,12 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     auto work = std::make_shared<InferWork>(std::string(target->model), target->version,
                                             std::move(request), *coding, std::move(respond));
     work->trace = std::move(trace);
-    service_.post([self = shared_from_this(), work] { self->run_infer(*work); });
+    const bool is_short = work->coding == Coding::Identity && work->request.body.size() <= kReadAtOnce;
+    if (is_short && !decode(*work)) return;
+    if (is_short && is_quick(*work)) return run(*work);
+    service_.post([self = shared_from_this(), work] {
+      if (work->decoded || self->decode(*work)) self->run(*work);
+    });
   }
 
  private:
@@ -142,6 +150,7 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     Respond respond;
     Caller caller;
     std::shared_ptr<Trace> trace = {};
+    std::optional<DecodedInfer> decoded = {};
     InferWork(std::string name, std::optional<int64_t> number, HttpRequest http,
               Coding content_coding, Respond callback)
         : model(std::move(name)),
@@ -152,31 +161,50 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
           caller(caller_of(request)) {}
   };
 
-  void run_infer(InferWork& work) const {
+  // What follows the decoding takes no longer than handing it to another thread: nothing is
+  // tokenized, packed or copied out of a client's memory.
+  static bool is_quick(const InferWork& work) {
+    const InferRequest& request = work.decoded->request;
+    return request.shared_inputs.empty() && request.shared_outputs.empty() && wanted_coding(work) == Coding::Identity && 
+           std::ranges::none_of(request.inputs, [](const NamedTensor& input) {
+             return input.tensor.dtype() == DType::Bytes;
+           });
+  }
+  static Coding wanted_coding(const InferWork& work) {
+    return net::choose_coding(work.request.header("Accept-Encoding").value_or(""));
+  }
+
+  // False when it has answered, or nobody reads the answer.
+  bool decode(InferWork& work) const {
     HttpRequest& http = work.request;
-    if (http.gone && http.gone->load()) return;  // nobody reads the answer
+    if (http.gone && http.gone->load()) return false;
     if (work.coding != Coding::Identity) {
       auto plain = net::decompress(http.body, options_.max_input_bytes);
-      if (!plain) return work.respond(error_response(plain.error(), kText));
+      if (!plain) return work.respond(error_response(plain.error(), kText)), false;
       http.body = std::move(plain).value();
     }
     const auto parts = split_body(http);
-    if (!parts) return work.respond(error_response(parts.error(), kText));
+    if (!parts) return work.respond(error_response(parts.error(), kText)), false;
     auto decoded =
         decode_infer(work.model, *parts, options_.max_input_bytes, service_.shared_memory());
-    if (!decoded) return work.respond(error_response(decoded.error()));
+    if (!decoded) return work.respond(error_response(decoded.error())), false;
     decoded->request.version = work.version;
     decoded->request.caller = work.caller;
     decoded->request.gone = http.gone;
     decoded->request.trace = std::move(work.trace);
-    const Coding wanted = net::choose_coding(http.header("Accept-Encoding").value_or(""));
+    work.decoded = std::move(decoded).value();
+    return true;
+  }
+
+  void run(InferWork& work) const {
+    const Coding wanted = wanted_coding(work);
     auto respond = std::make_shared<Respond>(std::move(work.respond));
-    service_.infer(
-        std::move(decoded->request),
-        Completion<InferResponse>(
-            [respond, wanted, formats = std::move(decoded->formats)](Result<InferResponse> result) {
-              (*respond)(infer_answer(result, formats, wanted));
-            }));
+    service_.infer(std::move(work.decoded->request),
+                   Completion<InferResponse>([respond, wanted, formats = std::move(
+                                                                   work.decoded->formats)](
+                                                 Result<InferResponse> result) {
+                     (*respond)(infer_answer(result, formats, wanted));
+                   }));
   }
 
   // Like Triton, what failed after it was queued is told in text/plain.
