@@ -16,6 +16,7 @@
 #include "api/triton/status.h"
 #include "api/triton/triton_api.h"
 #include "app/version.h"
+#include "base/cores.h"
 #include "base/log.h"
 #include "net/loopback_guard.h"
 
@@ -50,7 +51,7 @@ net::HttpServerOptions http_options(const ServerOptions& options, const Shared& 
   http.port = options.http_port;
   http.port_hint = "choose another with --http-port";
   http.reuse_port = options.reuse_http_port;
-  http.threads = options.http_thread_count;
+  http.threads = options.http_thread_count != 0 ? options.http_thread_count : usable_cores();
   http.max_body_bytes = options.http_max_input_size;
   http.error_body = [](int, const std::string& sentence) { return triton::error_body(sentence); };
   return http;

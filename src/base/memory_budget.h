@@ -69,6 +69,8 @@ class MemoryShare {
   ~MemoryShare() { set(0); }
 
   uint64_t bytes() const { return bytes_; }
+  // One of the same budget, for another thread; holds nothing yet.
+  MemoryShare another() const { return {budget_, use_}; }
   // Takes or gives back the difference to `bytes`; false, and nothing changes, when it does not
   // fit.
   bool resize(uint64_t bytes);

@@ -12,6 +12,8 @@
 
 namespace neso {
 
+constexpr int kTurnsOfBriefOnes = 8;  // of which the last is another's
+
 Result<std::unique_ptr<ThreadPool>> ThreadPool::create(size_t threads, const char* name) {
   constexpr size_t kMaxNameBytes = 15;  // the system refuses longer ones
   const std::string shown_name = std::string(name).substr(0, kMaxNameBytes);
@@ -39,10 +41,30 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::post(std::function<void()> task) {
-  // Woken under the lock: once the task has run, whoever waited for it may end the pool.
   MutexLock lock(mutex_);
-  queue_.push_back(std::move(task));
+  push(queue_, std::move(task));
+}
+
+void ThreadPool::post_brief(std::function<void()> task) {
+  MutexLock lock(mutex_);
+  push(brief_, std::move(task));
+}
+
+// Wakes under the lock: once the task has run, whoever waited for it may end the pool.
+void ThreadPool::push(Queue& queue, std::function<void()> task) {
+  queue.push_back(std::move(task));
   wake_.notify_one();
+}
+
+// The next one; empty when there is none.
+std::function<void()> ThreadPool::take() {
+  const bool is_brief = !brief_.empty() && (queue_.empty() || brief_turns_ + 1 < kTurnsOfBriefOnes);
+  brief_turns_ = is_brief ? brief_turns_ + 1 : 0;
+  Queue& queue = is_brief ? brief_ : queue_;
+  if (queue.empty()) return nullptr;
+  auto task = std::move(queue.front());
+  queue.pop_front();
+  return task;
 }
 
 void ThreadPool::work() {
@@ -50,10 +72,8 @@ void ThreadPool::work() {
     std::function<void()> task;
     {
       MutexLock lock(mutex_);
-      while (queue_.empty() && !stopping_) lock.wait(wake_);
-      if (queue_.empty()) return;
-      task = std::move(queue_.front());
-      queue_.pop_front();
+      while (!(task = take()) && !stopping_) lock.wait(wake_);
+      if (!task) return;
     }
     // What the task owns goes with it, and is answered for if it failed.
     contain("a task", [&task] { std::exchange(task, nullptr)(); });

@@ -43,6 +43,19 @@ TEST(ThreadPool, RunsAsManyTasksAtOnceAsItHasThreads) {
   finished.get_future().wait();
 }
 
+TEST(ThreadPool, BriefTasksGoFirstAndOthersGetEveryEighthTurn) {
+  std::string order;
+  {
+    const auto pool = pool_of(1);
+    std::latch queued(1);
+    pool->post([&] { queued.wait(); });
+    for (int i = 0; i < 3; ++i) pool->post([&] { order += 'L'; });
+    for (int i = 0; i < 10; ++i) pool->post_brief([&] { order += 'b'; });
+    queued.count_down();
+  }
+  EXPECT_EQ(order, "bbbbbbbLbbbLL");
+}
+
 TEST(ThreadPool, ATaskMayPostTasksEvenWhileThePoolGoes) {
   std::atomic<int> done{0};
   {

@@ -175,8 +175,9 @@ OptionSection http_section(ServerOptions& o) {
             .value = ignored_text(),
             .help = "Regular expression of HTTP headers that become parameters of the request.",
             .no_effect = "no model here reads request parameters"},
-           {"http-thread-count", integer_value(o.http_thread_count, 1, kMaxThreads),
-            "Threads that read and write HTTP."},
+           {"http-thread-count", integer_value(o.http_thread_count, 0, kMaxThreads),
+            "Threads that read and write HTTP, each for any number of connections; 0: one per "
+            "core."},
            {"http-max-input-size", max_input_size_value(o.http_max_input_size),
             "Largest body of a request, in bytes, after decompression; a larger one is answered "
             "with 413."},

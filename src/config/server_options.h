@@ -47,7 +47,7 @@ struct ServerOptions {
   std::string http_address = "0.0.0.0";
   uint16_t http_port = 8000;  // 0, here and below: any free port
   bool reuse_http_port = false;
-  size_t http_thread_count = 8;
+  size_t http_thread_count = 0;                   // 0: one per core
   size_t http_max_input_size = size_t{64} << 20;  // bytes
   RequiredHeaders http_restricted;
 

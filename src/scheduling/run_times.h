@@ -9,7 +9,7 @@ namespace neso {
 // One thread at a time.
 class RunTimes {
  public:
-  // From a batch's first step to its last answer.
+  // One batch, in the engine.
   void ran(int64_t ns);
   // False until enough have run.
   bool are_short() const;

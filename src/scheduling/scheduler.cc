@@ -259,18 +259,19 @@ void Scheduler::work_in_turns(size_t engine, RateSeat& seat) {
 // there was no memory.
 void Scheduler::serve(Turn turn) noexcept {
   const int64_t start = clock_.now_ns();
-  contain("running requests", [&] { answer(turn, start); });
+  int64_t run_ns = 0;
+  contain("running requests", [&] { run_ns = answer(turn, start); });
   MutexLock lock(mutex_);
   busy_[turn.engine] = false;
   const size_t cost = turn.pulled.batch_cost;
   if (cost == 0) return;
   running_cost_ -= cost;
-  const int64_t busy_ns = clock_.now_ns() - start;
-  rate_.ran(cost, busy_ns);
-  run_times_.ran(busy_ns);
+  rate_.ran(cost, clock_.now_ns() - start);
+  run_times_.ran(run_ns);
 }
 
-void Scheduler::answer(Turn& turn, int64_t start_ns) {
+// Returns for how long the engine ran.
+int64_t Scheduler::answer(Turn& turn, int64_t start_ns) {
   JobQueue::Pulled& pulled = turn.pulled;
   if (!pulled.expired.empty()) answer_all(pulled.expired, start_ns, expired());
   if (!pulled.unwanted.empty()) {
@@ -282,24 +283,25 @@ void Scheduler::answer(Turn& turn, int64_t start_ns) {
     queued.job.scope->left_queue(start_ns);
     batch.push_back(std::move(queued.job));
   }
-  if (!batch.empty()) run(*engines_[turn.engine], batch);
+  return batch.empty() ? 0 : run(*engines_[turn.engine], batch);
 }
 
-void Scheduler::run(Engine& engine, std::span<Job> jobs) {
+int64_t Scheduler::run(Engine& engine, std::span<Job> jobs) {
   Executed executed = execute(engine, options_.pooling, jobs, clock_);
   executed.execution.id = ++executions_;
   if (options_.queue.engine_pads) executed.execution.padded_tokens = 0;  // nothing was saved
   recorder_->count_execution(executed.execution);
+  int64_t run_ns = executed.execution.end_ns - executed.execution.start_ns;
   if (!executed.results) {
     if (jobs.size() > 1 && !executed.engine_threw) {
       // One bad input must not take the others with it, and the engine does not say which it was.
-      for (size_t i = 0; i < jobs.size(); ++i) run(engine, jobs.subspan(i, 1));
-      return;
+      for (size_t i = 0; i < jobs.size(); ++i) run_ns += run(engine, jobs.subspan(i, 1));
+      return run_ns;
     }
     const Error& error = executed.results.error();
     failures_.failed(jobs.size(), error);
     for (Job& job : jobs) contain("answering a request", [&] { job.done(error); });
-    return;
+    return run_ns;
   }
   for (size_t i = 0; i < jobs.size(); ++i) {
     jobs[i].scope->ran(executed.execution);
@@ -309,6 +311,7 @@ void Scheduler::run(Engine& engine, std::span<Job> jobs) {
   for (size_t i = 0; i < jobs.size(); ++i) {
     contain("answering a request", [&] { jobs[i].done(std::move((*executed.results)[i])); });
   }
+  return run_ns;
 }
 
 void Scheduler::stop() {

@@ -96,8 +96,8 @@ class Scheduler {
   bool wait_for_work() EXCLUDES(mutex_);
   void work_in_turns(size_t engine, RateSeat& seat);
   void serve(Turn turn) noexcept EXCLUDES(mutex_);
-  void answer(Turn& turn, int64_t start_ns);
-  void run(Engine& engine, std::span<Job> jobs);
+  int64_t answer(Turn& turn, int64_t start_ns);
+  int64_t run(Engine& engine, std::span<Job> jobs);
 
   const SchedulerOptions options_;
   const std::shared_ptr<StatisticsRecorder> recorder_;

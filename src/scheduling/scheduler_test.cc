@@ -427,8 +427,8 @@ TEST_F(SchedulerTest, CompletesEveryJobExactlyOnceUnderLoadFromManyThreads) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([this, t, &answers] {
       for (int i = 0; i < kEach; ++i)
-        answers[static_cast<size_t>(t)].push_back(
-            submit({i % 80, t}, t % 2 == 0 ? Scheduler::On::Borrowed : Scheduler::On::EnginesThread));
+        answers[static_cast<size_t>(t)].push_back(submit(
+            {i % 80, t}, t % 2 == 0 ? Scheduler::On::Borrowed : Scheduler::On::EnginesThread));
     });
   }
   for (std::thread& thread : threads) thread.join();

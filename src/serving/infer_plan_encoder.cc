@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "engine/pooling.h"
 #include "serving/infer_plan.h"
+#include "serving/prepare_texts.h"
 #include "serving/request_checks.h"
 
 namespace neso {
@@ -47,9 +48,9 @@ Result<Rows> rows_of_texts(const EncoderModel& model, const InferRequest& reques
   NESO_TRY(const std::string prompt, model.text->prompt(std::nullopt));
   Rows rows;
   std::vector<SequenceWork> sequences;
+  NESO_TRY(auto all, prepare_texts(*model.text, prompt, texts, true, life));
   for (size_t row = 0; row < texts.size(); ++row) {
-    auto prepared = model.text->prepare(prompt, texts[row], true, life);
-    if (!prepared && ends_request(prepared.error())) return std::move(prepared).error();
+    Result<PreparedText>& prepared = all[row];
     if (!prepared) return prepared.error().with_context(fmt::format("row {} of input 'text'", row));
     rows.truncated += prepared->truncated ? 1 : 0;
     sequences.push_back(std::move(prepared->sequence));

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "engine/pooling.h"
 #include "serving/model.h"
+#include "serving/prepare_texts.h"
 
 namespace neso {
 
@@ -43,7 +44,8 @@ void Model::embed(EmbedRequest request, Completion<EmbedResponse> done) {
   const RequestLife life{.gone = request.gone,
                          .deadline_ns = request.caller.deadline_ns,
                          .memory = request.memory,
-                         .clock = &parts_.recorder->clock()};
+                         .clock = &parts_.recorder->clock(),
+                         .helpers = request.helpers};
   auto jobs = prepare(*model->text, *prompt, request, life, *pending);
   if (!jobs) {
     pending->done(std::move(jobs).error());
@@ -64,9 +66,9 @@ Result<std::vector<Job>> Model::prepare(const TextInput& source, const std::stri
   std::vector<Job> jobs;
   uint64_t bytes = 0;
   size_t truncated = 0;
-  for (const std::string& text : request.texts) {
-    auto prepared = source.prepare(prompt, text, request.truncate, life);
-    if (!prepared && ends_request(prepared.error())) return std::move(prepared).error();
+  const std::vector<std::string_view> texts(request.texts.begin(), request.texts.end());
+  NESO_TRY(auto all, prepare_texts(source, prompt, texts, request.truncate, life));
+  for (Result<PreparedText>& prepared : all) {
     if (!prepared) {
       pending.items.emplace_back(std::move(prepared).error());
       continue;

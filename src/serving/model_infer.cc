@@ -95,7 +95,8 @@ void Model::infer(InferRequest request, Completion<InferResponse> done, Schedule
   const RequestLife life{.gone = request.gone,
                          .deadline_ns = request.caller.deadline_ns,
                          .memory = request.memory,
-                         .clock = &parts_.recorder->clock()};
+                         .clock = &parts_.recorder->clock(),
+                         .helpers = request.helpers};
   const EncoderModel* text_model = encoder();
   auto plan = text_model != nullptr ? plan_encoder(*text_model, request, life)
                                     : plan_tensors(std::get<TensorModel>(parts_.kind), request);

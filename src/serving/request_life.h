@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory_budget.h"
 #include "base/result.h"
+#include "base/thread_pool.h"
 
 namespace neso {
 
@@ -19,6 +20,7 @@ struct RequestLife {
   std::optional<int64_t> deadline_ns = {};
   std::shared_ptr<MemoryShare> memory = {};  // may be null
   const Clock* clock = nullptr;              // of the deadline
+  ThreadPool* helpers = nullptr;             // for long work; may be null
 
   // Cancelled or DeadlineExceeded when nobody waits for the answer any more.
   Result<> still_wanted() const;

@@ -18,6 +18,7 @@
 
 #include "base/memory_budget.h"
 #include "base/result.h"
+#include "base/thread_pool.h"
 #include "scheduling/model_statistics.h"
 #include "serving/shared_memory.h"
 #include "tensor/tensor.h"
@@ -78,8 +79,26 @@ struct InferRequest {
   Caller caller = {};
   std::shared_ptr<const std::atomic<bool>> gone;  // the client left; may be null
   std::shared_ptr<MemoryShare> memory = {};       // Service's: what the request holds; may be null
+  ThreadPool* helpers = nullptr;                  // Service's: for long work; may be null
   std::shared_ptr<Trace> trace = {};              // null: not sampled
 };
+
+// Of the texts, and of other inputs whose elements are of any length.
+inline size_t text_bytes(const InferRequest& request) {
+  size_t bytes = 0;
+  for (const NamedTensor& input : request.inputs) {
+    if (input.tensor.dtype() == DType::Bytes) bytes += input.tensor.bytes().size();
+  }
+  return bytes;
+}
+
+// What is copied out of and into clients' memory.
+inline uint64_t shared_bytes(const InferRequest& request) {
+  uint64_t bytes = 0;
+  for (const auto& input : request.shared_inputs) bytes += input.slice.byte_size;
+  for (const auto& output : request.shared_outputs) bytes += output.slice.byte_size;
+  return bytes;
+}
 
 using ResponseParameter = std::variant<bool, int64_t, double, std::string>;
 
@@ -103,6 +122,7 @@ struct EmbedRequest {
   Caller caller = {};
   std::shared_ptr<const std::atomic<bool>> gone;
   std::shared_ptr<MemoryShare> memory = {};  // as InferRequest's
+  ThreadPool* helpers = nullptr;
 };
 
 struct Embedding {

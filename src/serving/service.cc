@@ -85,7 +85,8 @@ struct Service::State {
       if (bytes <= kAnsweredAtOnce && hold->model && hold->model->answers_tensors())
         return (*shared)(std::move(result));
       const auto carried = std::make_shared<Result<T>>(std::move(result));
-      pool->post([hold, shared, carried] { (*shared)(std::move(*carried)); });
+      auto task = [hold, shared, carried] { (*shared)(std::move(*carried)); };
+      bytes <= kAnsweredAtOnce ? pool->post_brief(std::move(task)) : pool->post(std::move(task));
     });
   }
 
@@ -108,6 +109,7 @@ struct Service::State {
       return;
     }
     hold->model = std::move(model).value();
+    request.helpers = pool.get();
     if (options.memory != nullptr) {
       const uint64_t bytes = memory_of(request);
       if (!hold->memory.resize(bytes)) {
@@ -162,6 +164,10 @@ Result<std::unique_ptr<Service>> Service::create(Repository& repository,
 
 void Service::post(std::function<void()> task) {
   state_->pool->post(std::move(task));
+}
+
+void Service::post_brief(std::function<void()> task) {
+  state_->pool->post_brief(std::move(task));
 }
 
 bool Service::live() const {

@@ -13,6 +13,9 @@ namespace {
 
 // Reading as many bytes takes no longer than handing them to another thread.
 constexpr size_t kReadAtOnce = size_t{16} << 10;
+// A query: tokenizing it takes a few times as long, but the workers may be busy with long texts.
+constexpr size_t kTokenizedAtOnce = 768;
+constexpr size_t kTokenizedBriefly = 2048;
 
 std::string_view metadata(const ::grpc::CallbackServerContext& context, const char* key) {
   const auto sent = context.client_metadata().find(key);
@@ -40,16 +43,18 @@ void InferRun::start(::grpc::ByteBuffer& bytes, From from, Completion<InferRespo
   if (at_once) {
     if (!read(bytes, done)) return;
     const bool in_order = from == From::Stream && message_->parameters().contains("sequence_id");
-    const bool is_quick = size <= kReadAtOnce && !holds_texts(*message_);
+    const bool is_quick =
+        size <= kReadAtOnce && (size <= kTokenizedAtOnce || !holds_texts(*message_));
     if (in_order || is_quick) return infer(std::move(done));
   }
   // Shared, because a std::function must be copyable.
   const auto carried = std::make_shared<Completion<InferResponse>>(std::move(done));
   ::grpc::ByteBuffer taken;
   taken.Swap(&bytes);
-  service_.post([this, at_once, taken, carried]() mutable {
+  auto task = [this, at_once, taken, carried]() mutable {
     if (at_once || read(taken, *carried)) infer(std::move(*carried));
-  });
+  };
+  size <= kTokenizedBriefly ? service_.post_brief(std::move(task)) : service_.post(std::move(task));
 }
 
 bool InferRun::read(::grpc::ByteBuffer& bytes, Completion<InferResponse>& done) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One infer request on its way from bytes to the service, for both infer calls. What is short is
-// read on gRPC's thread; texts and long messages go to the service's workers.
+// read on gRPC's thread; long texts and long messages go to the service's workers.
 #pragma once
 
 #include <grpc_service.pb.h>

@@ -36,8 +36,11 @@ using net::Respond;
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain";
-// Reading as many bytes takes no longer than handing them to another thread.
+// Reading or copying as many bytes takes no longer than handing them to another thread.
 constexpr size_t kReadAtOnce = size_t{16} << 10;
+// A query: tokenizing it takes a few times as long, but the workers may be busy with long texts.
+constexpr size_t kTokenizedAtOnce = 512;
+constexpr size_t kTokenizedBriefly = 2048;
 
 HttpResponse json_response(std::string body) {
   return {.body = std::move(body)};
@@ -133,12 +136,17 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     auto work = std::make_shared<InferWork>(std::string(target->model), target->version,
                                             std::move(request), *coding, std::move(respond));
     work->trace = std::move(trace);
-    const bool is_short = work->coding == Coding::Identity && work->request.body.size() <= kReadAtOnce;
-    if (is_short && !decode(*work)) return;
-    if (is_short && is_quick(*work)) return run(*work);
-    service_.post([self = shared_from_this(), work] {
-      if (work->decoded || self->decode(*work)) self->run(*work);
-    });
+    if (work->coding != Coding::Identity || work->request.body.size() > kReadAtOnce) {
+      return service_.post([self = shared_from_this(), work] {
+        if (self->decode(*work)) self->run(*work);
+      });
+    }
+    if (!decode(*work)) return;
+    const size_t texts = text_bytes(work->decoded->request);
+    if (is_little_but_texts(*work) && texts <= kTokenizedAtOnce) return run(*work);
+    auto task = [self = shared_from_this(), work] { self->run(*work); };
+    texts <= kTokenizedBriefly ? service_.post_brief(std::move(task))
+                               : service_.post(std::move(task));
   }
 
  private:
@@ -161,14 +169,10 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
           caller(caller_of(request)) {}
   };
 
-  // What follows the decoding takes no longer than handing it to another thread: nothing is
-  // tokenized, packed or copied out of a client's memory.
-  static bool is_quick(const InferWork& work) {
-    const InferRequest& request = work.decoded->request;
-    return request.shared_inputs.empty() && request.shared_outputs.empty() && wanted_coding(work) == Coding::Identity && 
-           std::ranges::none_of(request.inputs, [](const NamedTensor& input) {
-             return input.tensor.dtype() == DType::Bytes;
-           });
+  // Nothing is packed, and little is copied out of a client's memory.
+  static bool is_little_but_texts(const InferWork& work) {
+    return shared_bytes(work.decoded->request) <= kReadAtOnce &&
+           wanted_coding(work) == Coding::Identity;
   }
   static Coding wanted_coding(const InferWork& work) {
     return net::choose_coding(work.request.header("Accept-Encoding").value_or(""));
@@ -199,12 +203,12 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
   void run(InferWork& work) const {
     const Coding wanted = wanted_coding(work);
     auto respond = std::make_shared<Respond>(std::move(work.respond));
-    service_.infer(std::move(work.decoded->request),
-                   Completion<InferResponse>([respond, wanted, formats = std::move(
-                                                                   work.decoded->formats)](
-                                                 Result<InferResponse> result) {
-                     (*respond)(infer_answer(result, formats, wanted));
-                   }));
+    service_.infer(
+        std::move(work.decoded->request),
+        Completion<InferResponse>([respond, wanted, formats = std::move(work.decoded->formats)](
+                                      Result<InferResponse> result) {
+          (*respond)(infer_answer(result, formats, wanted));
+        }));
   }
 
   // Like Triton, what failed after it was queued is told in text/plain.
