@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import unittest
 
-from neso_server import MINILM, NESO, ROOT, TemporaryRepository
-from test_export import export, small_folder
+from neso_server import MINILM, NESO, ROOT, TemporaryRepository, small_bert
+from test_export import export
 
 GOLDEN = json.loads((ROOT / "tests/golden/minilm.json").read_text())["cases"][:4]
 
@@ -36,7 +36,7 @@ class Doctor(unittest.TestCase):
 
     def folder(self, name, source=None, **options):
         """A model folder of links to `source`; whoever changes a file unlinks it first."""
-        return self.repository.add_folder(name, source or small_folder(), **options)
+        return self.repository.add_folder(name, source or small_bert(), **options)
 
     def replace(self, path, content):
         path.unlink(missing_ok=True)
@@ -107,7 +107,7 @@ class Doctor(unittest.TestCase):
         self.assertIn("embeddings.LayerNorm.weight", last_line(done))
 
     def test_a_model_for_onnx_runtime_alone_says_so_and_why(self):
-        config = json.loads((small_folder() / "config.json").read_text()) | {"model_type": "gpt9"}
+        config = json.loads((small_bert() / "config.json").read_text()) | {"model_type": "gpt9"}
         folder = self.folder("foreign", without=("model.safetensors",))
         self.replace(folder / "config.json", config)
         os.link(export(), folder / "model.onnx")
@@ -125,7 +125,7 @@ class Doctor(unittest.TestCase):
         self.assertEqual(status, 0, told["verdict"])
         self.assertEqual([row["engine"] for row in told["precisions"]], ["cpu"] * 3)
 
-        other = json.loads((small_folder() / "config.json").read_text()) | {"hidden_act": "relu"}
+        other = json.loads((small_bert() / "config.json").read_text()) | {"hidden_act": "relu"}
         self.replace(folder / "config.json", other)
         status, told = report(folder.parent)
         self.assertEqual([row["engine"] for row in told["precisions"]], ["onnx"])
@@ -148,13 +148,13 @@ class Doctor(unittest.TestCase):
         self.assertIn("none", told["files"]["tokenizer"])
 
     def test_the_instruction_set_can_be_chosen(self):
-        status, told = report("--isa=generic", small_folder())
+        status, told = report("--isa=generic", small_bert())
         self.assertEqual((status, told["machine"]["isa"]), (0, "generic"))
 
     def test_a_name_is_looked_up_in_the_cache_and_mistakes_on_the_command_line_exit_with_2(self):
         with tempfile.TemporaryDirectory() as cache:
             pathlib.Path(cache, "models/mine").mkdir(parents=True)
-            pathlib.Path(cache, "models/mine/1").symlink_to(small_folder())
+            pathlib.Path(cache, "models/mine/1").symlink_to(small_bert())
             environment = {**os.environ, "NESO_CACHE": cache}
             self.assertEqual(doctor("mine", env=environment).returncode, 0)
             missing = doctor("other", env=environment)

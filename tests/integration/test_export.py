@@ -2,10 +2,9 @@
 """An ONNX export of an encoder that our engine knows: who encodes its texts, and what that must not change."""
 
 import json
-import pathlib
 import unittest
 
-from neso_server import MINILM, Server, TemporaryRepository, made_once, run_tool
+from neso_server import Server, TemporaryRepository, made_once, run_tool, small_bert
 
 TEXTS = ["this is a test", "a", "An export of a model keeps its weights under other names. " * 20]
 INPUTS = [{"name": name, "shape": [2, 6], "datatype": "INT64", "data": data} for name, data in (
@@ -13,20 +12,10 @@ INPUTS = [{"name": name, "shape": [2, 6], "datatype": "INT64", "data": data} for
     ("attention_mask", [1] * 9 + [0] * 3), ("token_type_ids", [0, 0, 0, 1, 1, 1] + [0] * 6))]
 
 
-def small_folder():
-    """A BERT of 2 narrow layers with random weights and MiniLM's tokenizer."""
-    def make(folder: pathlib.Path):
-        run_tool("make_bert.py", "--hidden", 64, "--layers", 2, "--heads", 4, "--intermediate", 128, "--out", folder)
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            (folder / name).write_bytes((MINILM / name).read_bytes())
-
-    return made_once("bert-small-random", make)
-
-
 def export(*options):
     """The small BERT as model.onnx; `options` are the exporter's."""
     name = "bert-small-random-onnx" + "".join(options)
-    return made_once(name, lambda target: run_tool("bert_to_onnx.py", small_folder(), target / "model.onnx", *options)) / "model.onnx"
+    return made_once(name, lambda target: run_tool("bert_to_onnx.py", small_bert(), target / "model.onnx", *options)) / "model.onnx"
 
 
 def engine(name):
@@ -37,7 +26,7 @@ class Exports(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.repository = TemporaryRepository()
-        changed = json.loads((small_folder() / "config.json").read_text()) | {"hidden_act": "relu"}
+        changed = json.loads((small_bert() / "config.json").read_text()) | {"hidden_act": "relu"}
         forms = {
             "default": {}, "onnx": {"config": engine("onnx")}, "cpu": {"config": engine("cpu")},
             "decomposed": {"model": export("--layer-norm=decomposed")}, "half": {"model": export("--dtype=fp16")},
@@ -53,13 +42,13 @@ class Exports(unittest.TestCase):
         for path in (cls.repository.path / "above/1").iterdir():
             if path.name != "model.onnx":
                 path.rename(cls.repository.path / "above" / path.name)
-        cls.repository.add_folder("safetensors", small_folder())
+        cls.repository.add_folder("safetensors", small_bert())
         cls.server = Server(cls.repository.path, "--exit-on-error=false")
 
     @classmethod
     def add(cls, name, model=None, config=None, config_json=None):
         without = ["model.safetensors"] + (["config.json"] if config_json else [])
-        folder = cls.repository.add_folder(name, small_folder(), config=config, without=without)
+        folder = cls.repository.add_folder(name, small_bert(), config=config, without=without)
         (folder / "model.onnx").hardlink_to(model or export())
         if config_json:
             (folder / "config.json").write_text(json.dumps(config_json))

@@ -9,7 +9,7 @@ import os
 import random
 import unittest
 
-from neso_server import MINILM, ROOT, SANITIZED, Server, TemporaryRepository, eventually
+from neso_server import ROOT, SANITIZED, Server, TemporaryRepository, eventually, some_encoder
 from storm import Storm, times
 from storm_actors import ACTORS, FLEETING, RUDE, SHARED, STEADY, SWITCHED, TEXTS
 
@@ -31,7 +31,7 @@ class StormTest(unittest.TestCase):
             repository.add(model, config="max_batch_size: 8 dynamic_batching { }", files=identity)
         repository.add(SHARED, files=[("model.onnx", GRAPHS / "simple.onnx")])
         repository.add(SWITCHED, files=[("model.onnx", times(1))])
-        repository.add_folder(TEXTS, MINILM)
+        repository.add_folder(TEXTS, some_encoder())
         self.server = Server(repository.path, "--model-control-mode=explicit", "--load-model=*")
         self.addCleanup(lambda: self.server.process.poll() is None and self.server.stop())
         self.storm = Storm(self.server, repository, SEED)
