@@ -23,6 +23,8 @@ START_TIMEOUT_S = 120
 # An answer is due at once; the rest is patience with a busy machine.
 PATIENCE_S = 60
 SANITIZED = os.environ.get("BUILT_WITH_SANITIZER", "") not in ("", "OFF")
+# How a sanitizer begins a report. ThreadSanitizer goes on after one, and many tests do not ask how the server ended.
+REPORT = re.compile(r"(WARNING|ERROR): \w+Sanitizer|runtime error: ")
 
 
 def eventually(holds, what):
@@ -95,6 +97,7 @@ class Server:
         self._reader.join(5)
         self.process.stdout.close()
         self.process.stderr.close()
+        assert not SANITIZED or not REPORT.search(self.log_text()), "a sanitizer's report:\n" + self.log_text()[-16000:]
         return self.process.returncode
 
     def signal(self, number=signal.SIGTERM):
