@@ -16,7 +16,7 @@ import unittest
 
 import numpy as np
 import tritonclient.grpc as triton
-from neso_server import MINILM, ROOT, SANITIZED, Server, TemporaryRepository, eventually
+from neso_server import ROOT, SANITIZED, Server, TemporaryRepository, eventually, some_encoder
 from open_loop import drive, percentile, poisson
 
 SECONDS = float(os.environ.get("NESO_OVERLOAD_SECONDS", 3))
@@ -24,19 +24,18 @@ SOAK = SECONDS >= 10
 SEED = 42
 DEADLINE_S = 1.0
 BUDGET_MIB = 512
-MODEL = "minilm"
+MODEL = "encoder"
 
 
 def long_text(number):
     return f"{number} " + "a word and another one " * 80
 
 
-@unittest.skipIf(SANITIZED, "a sanitizer's encoder does too little to measure")
 class Overload(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.repository = cls.enterClassContext(TemporaryRepository())
-        cls.repository.add_folder(MODEL, MINILM, config="max_batch_size: 1024")
+        cls.repository.add_folder(MODEL, some_encoder(), config="max_batch_size: 1024")
         cls.repository.add("simple", files=[("model.onnx", ROOT / "tests/data/onnx/simple.onnx")])
         cls.server = cls.enterClassContext(Server(cls.repository.path, f"--memory-budget-mb={BUDGET_MIB}"))
         cls.drive(range(8))  # warm, and how fast it is gets known
@@ -99,9 +98,10 @@ class Overload(unittest.TestCase):
         self.assertLess(percentile(took["ok"], 0.99), DEADLINE_S + 0.5)
         self.assertGreater(len(took["refused"]), len(outcomes) // 10, "no overload")
         self.assertLess(len(took["expired"]), len(outcomes) // 10)
-        self.assertLess(percentile(took["refused"], 0.5), 0.05)
-        self.assertGreater(goodput, 0.6 * min(self.capacity, self.measure_capacity()))  # it may be another than before
-        self.assertLess(self.server.memory("VmHWM"), BUDGET_MIB << 20)
+        if not SANITIZED:  # it slows the roads to a refusal and to an answer unequally, and has memory of its own
+            self.assertLess(percentile(took["refused"], 0.5), 0.05)
+            self.assertGreater(goodput, 0.6 * min(self.capacity, self.measure_capacity()))  # it may be another than before
+            self.assertLess(self.server.memory("VmHWM"), BUDGET_MIB << 20)
         self.assert_normal()
 
     def test_F45_blind_retries_do_not_keep_an_overload_alive(self):
@@ -109,7 +109,7 @@ class Overload(unittest.TestCase):
         self.assert_normal()
         # Half of what the machine could do before, which it may not be able to do now.
         outcomes, goodput = self.offer(0.5, 200_000, attempts=4)
-        self.assertGreater(goodput, 0.8 * len(outcomes) / SECONDS)
+        self.assertGreater(goodput, (0.5 if SANITIZED else 0.8) * len(outcomes) / SECONDS)
 
     def test_F43_a_client_with_ten_thousand_waiting_is_not_in_the_way_of_others(self):
         done = []
