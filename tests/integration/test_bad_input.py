@@ -13,7 +13,7 @@ import bad_input_http  # noqa: F401
 import bad_input_models  # noqa: F401
 import bad_input_tensors  # noqa: F401
 from bad_input_rig import BODY_LIMIT, ROWS, Canary, Guarantees, Rig, Wire
-from neso_server import MINILM, ROOT, Server, TemporaryRepository
+from neso_server import ROOT, Server, TemporaryRepository, some_encoder
 
 ONNX = ROOT / "tests/data/onnx"
 MODEL = "minilm"
@@ -25,7 +25,7 @@ class BadInput(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.repository = TemporaryRepository()
-        cls.repository.add_folder(MODEL, MINILM)
+        cls.repository.add_folder(MODEL, some_encoder())
         cls.repository.add("simple", files=[("model.onnx", ONNX / "simple.onnx")])
         for kind in ("int64", "uint8", "fp32", "bytes"):
             cls.repository.add(f"identity_{kind}", files=[("model.onnx", ONNX / f"identity_{kind}.onnx")])

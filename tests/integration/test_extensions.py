@@ -13,7 +13,7 @@ import unittest
 
 import numpy as np
 
-from neso_server import MINILM, ROOT, Server, TemporaryRepository
+from neso_server import ROOT, Server, TemporaryRepository, some_encoder
 
 try:
     from tritonclient.utils import shared_memory as stock
@@ -30,7 +30,7 @@ def setUpModule():
         subprocess.run([sys.executable, ROOT / "tests/conformance/triton/make_models.py", f"{folder}/all"], check=True)
         for name in MODELS:
             shutil.copytree(f"{folder}/all/{name}", repository.path / name)
-    repository.add_folder("minilm", MINILM)
+    repository.add_folder("minilm", some_encoder())
     server = Server(repository.path)
 
 

@@ -12,7 +12,7 @@ import threading
 import unittest
 import xml.etree.ElementTree
 
-from neso_server import MINILM, NESO, Server, TemporaryRepository, run_tool
+from neso_server import NESO, Server, TemporaryRepository, run_tool, some_encoder
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -39,7 +39,7 @@ class OnNeso(LoadTest):
                  "--out", cls.folder / "model")
         repository = cls.enterClassContext(TemporaryRepository())
         repository.add_folder("small", cls.folder / "model")
-        repository.add_folder("minilm", MINILM)
+        repository.add_folder("minilm", some_encoder())
         cls.server = cls.enterClassContext(Server(repository.path))
         cls.url = f"http://127.0.0.1:{cls.server.http_port}"
         cls.model = ("--model", "small", "--vocabulary", 1000, "--tokens", 8)

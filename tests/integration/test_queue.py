@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from neso_server import MINILM, ROOT, Server, TemporaryRepository
+from neso_server import ROOT, Server, TemporaryRepository, some_encoder
 
 DATA = ROOT / "tests/data/onnx"
 DOUBLE = DATA / "identity_fp32.onnx"
@@ -31,7 +31,7 @@ class Queue(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.repository = TemporaryRepository()
-        cls.repository.add_folder("minilm", MINILM, config="max_batch_size: 1024")
+        cls.repository.add_folder("minilm", some_encoder(), config="max_batch_size: 1024")
         graph = [("model.onnx", DOUBLE)]
         cls.repository.add("cached", config="response_cache { enable: true }", files=graph)
         cls.repository.add("levels", config=POLICIES, files=graph)

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import unittest
 
-from neso_server import MINILM, ROOT, Server, TemporaryRepository
+from neso_server import ROOT, Server, TemporaryRepository, some_encoder
 
 DOUBLE = ROOT / "tests/data/onnx/identity_fp32.onnx"
 TEXT = "the quick brown fox jumps over the lazy dog " * 20
@@ -24,7 +24,7 @@ class Overlaps(unittest.TestCase):
         self.repository = TemporaryRepository()
         self.addCleanup(self.repository.__exit__)
         for priority, model in enumerate(("a", "b"), 1):
-            self.repository.add_folder(model, MINILM, config=NEEDS % ("cores", 1, priority))
+            self.repository.add_folder(model, some_encoder(), config=NEEDS % ("cores", 1, priority))
 
     def computing(self, *options):
         """The spans in which each model computed, while both had work all the time."""

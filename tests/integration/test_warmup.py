@@ -5,7 +5,7 @@ import pathlib
 import unittest
 
 import numpy as np
-from neso_server import MINILM, Server, TemporaryRepository
+from neso_server import Server, TemporaryRepository, some_encoder
 from onnx import TensorProto, helper
 
 TENSORS = 'input { name: "X" data_type: TYPE_INT32 dims: [ 2 ] } output { name: "Y" data_type: TYPE_FP32 dims: [ 2 ] } '
@@ -54,7 +54,7 @@ class Warmup(unittest.TestCase):
             (folder / "x").write_bytes(cls.data)
             (folder / "short").write_bytes(cls.data[:5])
         for name, source in (("text_zeros", "zero_data: true"), ("text_random", "random_data: true")):
-            cls.repository.add_folder(name, MINILM, config="max_batch_size: 8 " + sample(
+            cls.repository.add_folder(name, some_encoder(), config="max_batch_size: 8 " + sample(
                 source, batch_size=3, kind="INT64", dims="[ 16 ]", tensor="input_ids"))
         cls.server = Server(cls.repository.path, "--exit-on-error=false", "--strict-readiness=false")
         cls.index = {entry["name"]: entry for entry in cls.server.request("POST", "/v2/repository/index").json()}
