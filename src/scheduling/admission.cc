@@ -11,6 +11,11 @@ namespace {
 
 constexpr double kMemoryNs = 2e9;  // of busy time: after it a change of speed counts by two thirds
 constexpr double kFirstWordNs = 50e6;  // less tells nothing
+// One batch counts for no more, and for no more than so many times what it should have taken: a
+// machine that stood still meanwhile says nothing of the speed. Engines that did become so slow
+// say it with every batch.
+constexpr double kStoodStillNs = 500e6;
+constexpr double kMostTimesSlower = 10;
 constexpr double kLeastRetryMs = 20;
 constexpr double kMostRetryMs = 30'000;
 // Of the estimate: an engine may slow down while a request waits, and others may have their turn
@@ -28,7 +33,9 @@ uint32_t retry_after(double ms) {
 }  // namespace
 
 void ServiceRate::ran(size_t cost, int64_t busy_ns) {
-  const double busy = static_cast<double>(std::max<int64_t>(busy_ns, 1));
+  const double expected = cost_ > 0 ? static_cast<double>(cost) * busy_ns_ / cost_ : 0;
+  const double most = std::max(kStoodStillNs, kMostTimesSlower * expected);
+  const double busy = std::min(static_cast<double>(std::max<int64_t>(busy_ns, 1)), most);
   const double kept = std::exp(-busy / kMemoryNs);
   cost_ = cost_ * kept + static_cast<double>(cost);
   busy_ns_ = busy_ns_ * kept + busy;

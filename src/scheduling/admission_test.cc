@@ -32,6 +32,24 @@ TEST(ServiceRate, FollowsAnEngineThatSlowsDownWithinFiveSeconds) {
   EXPECT_NEAR(rate.cost_per_second(1), 20'000, 4'000);
 }
 
+TEST(ServiceRate, OneBatchThatStoodStillIsNotTheSpeed) {
+  ServiceRate rate;
+  for (int i = 0; i < 1000; ++i) rate.ran(600, 10 * kMs);
+  rate.ran(600, 13'000 * kMs);
+  EXPECT_GT(rate.cost_per_second(1), 60'000 * 0.7);
+  ServiceRate first;
+  first.ran(600, 13'000 * kMs);
+  for (int i = 0; i < 300; ++i) first.ran(600, 10 * kMs);
+  EXPECT_GT(first.cost_per_second(1), 60'000 * 0.7) << "a slow first batch is soon forgotten";
+}
+
+TEST(ServiceRate, FollowsAnEngineThatBecameAThousandTimesSlower) {
+  ServiceRate rate;
+  for (int i = 0; i < 1000; ++i) rate.ran(600, 10 * kMs);
+  for (int i = 0; i < 20; ++i) rate.ran(600, 10'000 * kMs);
+  EXPECT_NEAR(rate.cost_per_second(1), 60, 15);
+}
+
 TEST(Admission, TakesEverythingWhileNoSpeedIsKnown) {
   EXPECT_FALSE(late_answer({.cost_before = 1'000'000, .cost = 1}, 1 * kMs, 0));
 }

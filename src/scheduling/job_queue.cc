@@ -13,6 +13,7 @@ namespace neso {
 namespace {
 
 constexpr int64_t kSmallRequestsNs = 1'000'000'000;  // so long after one others are expected
+constexpr int64_t kSpeedHoldsNs = 10'000'000'000;    // so long nobody tries an idle model again
 constexpr size_t kLeastBulkCost = 64;                // tokens; less would cost more than it saves
 
 }  // namespace
@@ -56,6 +57,9 @@ std::optional<Refusal> JobQueue::refusal(const Place& place, const Job& job, con
   // Each lane has room of its own: bulk work does not fill that of small requests.
   if (full || place.cost > options_.max_queued_cost - batcher_.cost(place.terms.lane))
     return Refusal{RefusalReason::QueueFull, full_queue(load)};
+  // If all were refused, nothing would tell that the engines are faster by now.
+  const bool idle = empty() && engines.running_cost == 0;
+  if (idle && now_ns - engines.ran_ns >= kSpeedHoldsNs) return std::nullopt;
   auto late = late_answer(load, job.deadline_ns, now_ns);
   if (!late) return std::nullopt;
   return Refusal{RefusalReason::Deadline, *std::move(late)};

@@ -40,6 +40,7 @@ class JobQueue {
     double cost_per_second = 0;  // of all together; 0: not known
     size_t running_cost = 0;
     size_t count = 1;
+    int64_t ran_ns = 0;  // when the last batch ended
   };
   // Takes all the jobs of one request (they share a scope), or leaves them all and says why: the
   // queue is full, the answer would come too late, or they can never fit. Not empty. A job whose

@@ -139,6 +139,22 @@ TEST_F(JobQueueTest, RefusesAtOnceWhatCannotMeetItsDeadline) {
   EXPECT_FALSE(push(queue, std::move(in_time), 0, engines));
 }
 
+TEST_F(JobQueueTest, AnIdleModelIsTriedAgainAfterTheSpeedWasLow) {
+  JobQueue queue({});
+  const JobQueue::Engines slow{.cost_per_second = 1, .ran_ns = 5 * kMs};
+  const auto refused_at = [&](int64_t now_ns, const JobQueue::Engines& engines) {
+    Job request = job(2, 1);
+    request.deadline_ns = now_ns + 50 * kMs;
+    return push(queue, std::move(request), now_ns, engines).has_value();
+  };
+  EXPECT_TRUE(refused_at(10'004 * kMs, slow));
+  JobQueue::Engines busy = slow;
+  busy.running_cost = 1;
+  EXPECT_TRUE(refused_at(10'005 * kMs, busy)) << "what runs will tell";
+  EXPECT_FALSE(refused_at(10'005 * kMs, slow));
+  EXPECT_TRUE(refused_at(10'005 * kMs, slow)) << "one is enough";
+}
+
 TEST_F(JobQueueTest, AnotherClientsBacklogDoesNotMakeARequestLate) {
   JobQueue queue({});
   const JobQueue::Engines engines{.cost_per_second = 1000};

@@ -97,7 +97,8 @@ void Scheduler::submit(std::vector<Job> jobs, On on) {
 JobQueue::Engines Scheduler::engines() const {
   return {.cost_per_second = rate_.cost_per_second(engines_.size()),
           .running_cost = running_cost_,
-          .count = engines_.size()};
+          .count = engines_.size(),
+          .ran_ns = ran_ns_};
 }
 
 void Scheduler::show_queue() const {
@@ -266,7 +267,8 @@ void Scheduler::serve(Turn turn) noexcept {
   const size_t cost = turn.pulled.batch_cost;
   if (cost == 0) return;
   running_cost_ -= cost;
-  rate_.ran(cost, clock_.now_ns() - start);
+  ran_ns_ = clock_.now_ns();
+  rate_.ran(cost, ran_ns_ - start);
   run_times_.ran(run_ns);
 }
 

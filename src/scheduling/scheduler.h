@@ -113,6 +113,7 @@ class Scheduler {
   RunTimes run_times_ GUARDED_BY(mutex_);
   std::vector<bool> busy_ GUARDED_BY(mutex_);  // engines, in their order
   size_t loans_ GUARDED_BY(mutex_) = 0;
+  int64_t ran_ns_ GUARDED_BY(mutex_) = 0;  // when the last batch ended
   size_t running_cost_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   int64_t watched_ns_ GUARDED_BY(mutex_);            // the deadline that the watch knows of
