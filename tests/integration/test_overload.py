@@ -118,7 +118,8 @@ class Overload(unittest.TestCase):
                 texts = triton.InferInput("text", [1000, 1], "BYTES")
                 texts.set_data_from_numpy(np.array([[f"{call} of {text}".encode()] for text in range(1000)], dtype=np.object_))
                 greedy.async_infer(MODEL, [texts], callback=lambda result, error: done.append(error))
-            eventually(lambda: self.server.counted("nv_inference_pending_request_count") >= 9, lambda: "nothing waits")
+            backlog = 2 if SANITIZED else 9  # where requests take as long to be read as to be served
+            eventually(lambda: self.server.counted("nv_inference_pending_request_count") >= backlog, lambda: "nothing waits")
             others = drive(self.server, MODEL, lambda number: f"query {number}", [0] * 50, clients=50)
             done_by_then = len(done)
             eventually(lambda: len(done) == 10, lambda: f"{len(done)} of 10 are answered")
