@@ -46,9 +46,14 @@ TEST(ThreadPool, RunsAsManyTasksAtOnceAsItHasThreads) {
 TEST(ThreadPool, BriefTasksGoFirstAndOthersGetEveryEighthTurn) {
   std::string order;
   {
-    const auto pool = pool_of(1);
+    std::latch begun(1);
     std::latch queued(1);
-    pool->post([&] { queued.wait(); });
+    const auto pool = pool_of(1);
+    pool->post([&] {
+      begun.count_down();
+      queued.wait();
+    });
+    begun.wait();
     for (int i = 0; i < 3; ++i) pool->post([&] { order += 'L'; });
     for (int i = 0; i < 10; ++i) pool->post_brief([&] { order += 'b'; });
     queued.count_down();

@@ -37,8 +37,9 @@ class Batch : public std::enable_shared_from_this<Batch> {
 
   void call_helpers() {
     if (life_.helpers == nullptr) return;
-    const size_t wanted = std::min(life_.helpers->threads(), ends_.size()) - 1;
-    for (size_t i = 0; i < wanted; ++i) call_helper();
+    // The caller is one of those who work.
+    const size_t most = std::min(life_.helpers->threads(), ends_.size());
+    for (size_t i = 1; i < most; ++i) call_helper();
   }
 
   // Until none is left to begin.

@@ -56,8 +56,9 @@ TEST_F(PrepareTexts, WithHelpersIsTheSameAsOneByOne) {
 
 TEST_F(PrepareTexts, DoesNotWaitForHelpersThatHaveNoTime) {
   std::latch over(1);
-  for (size_t i = 0; i < helpers_->threads(); ++i) helpers_->post([&] { over.wait(); });
-  const auto all = prepare({.helpers = helpers_.get()});
+  const auto busy = *ThreadPool::create(2, "busy");
+  for (size_t i = 0; i < busy->threads(); ++i) busy->post([&] { over.wait(); });
+  const auto all = prepare({.helpers = busy.get()});
   over.count_down();
   ASSERT_TRUE(all);
   EXPECT_EQ(all->size(), texts_.size());

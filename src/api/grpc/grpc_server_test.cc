@@ -240,7 +240,7 @@ TEST_F(GrpcServerTest, ADeadlineEndsACallThatWaits) {
   Status status;
   {
     const Blocked blocked(*service_);
-    status = stub_->ModelInfer(&context, texts("x"), &answer_);
+    status = stub_->ModelInfer(&context, texts(long_text()), &answer_);
   }
   EXPECT_EQ(status.error_code(), StatusCode::DEADLINE_EXCEEDED);
   server_->stop_accepting();

@@ -35,7 +35,7 @@ TEST_F(GrpcStreamsTest, AStreamIsAnsweredInItsOrder) {
   {
     // The texts wait for the worker, the sums behind them do not.
     const Blocked blocked(*service_);
-    for (const char* id : {"a", "b"}) ASSERT_TRUE(stream->Write(texts(id, id)));
+    for (const char* id : {"a", "b"}) ASSERT_TRUE(stream->Write(texts(long_text(), id)));
     for (const char* id : {"c", "d"}) ASSERT_TRUE(stream->Write(sums(id)));
     ASSERT_TRUE(stream->WritesDone());
   }
@@ -91,7 +91,7 @@ TEST_F(GrpcStreamsTest, ACancelledStreamLeavesNothingBehind) {
     ClientContext context;
     const auto stream = stub_->ModelStreamInfer(&context);
     const Blocked blocked(*service_);
-    for (int i = 0; i < 20; ++i) ASSERT_TRUE(stream->Write(texts("x")));
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(stream->Write(texts(long_text())));
     context.TryCancel();
     EXPECT_EQ(stream->Finish().error_code(), StatusCode::CANCELLED);
   }
@@ -159,7 +159,7 @@ TEST_F(GrpcStreamsTest, AStoppingServerRefusesNewRequestsAndAnswersThoseItHas) {
     waiting = std::thread([&] {
       ClientContext own;
       sent.count_down();
-      waiting_status = stub_->ModelInfer(&own, texts("x"), &waiting_answer);
+      waiting_status = stub_->ModelInfer(&own, texts(long_text()), &waiting_answer);
     });
     sent.wait();
     // Answered behind it, so it has come in, unless the client's threads overtook each other.
@@ -190,7 +190,7 @@ TEST_F(GrpcStreamsTest, ADrainOutOfTimeSaysSo) {
   ASSERT_TRUE(stream->Read(&response));
   {
     const Blocked blocked(*service_);
-    ASSERT_TRUE(stream->Write(texts("x")));
+    ASSERT_TRUE(stream->Write(texts(long_text())));
     ASSERT_TRUE(stream->Write(sums()));
     EXPECT_FALSE(server_->drain(milliseconds(1)));  // the stream is open
   }

@@ -21,7 +21,7 @@
 
 namespace neso::grpc_api {
 
-// Its service has one worker, which texts wait for; see Blocked.
+// Its service has one worker, which long texts wait for; see Blocked.
 class TestGrpc {
  protected:
   // `graphs` is tests/data/onnx.
@@ -74,6 +74,11 @@ class TestGrpc {
   std::unique_ptr<::grpc::health::v1::Health::Stub> health_;
   inference::ModelInferResponse answer_;
 };
+
+// Not tokenized on gRPC's thread.
+inline std::string long_text() {
+  return std::string(1000, 'x');
+}
 
 // While it lives the service's only worker does nothing else.
 class Blocked {
