@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kSmallRequestsNs = 1'000'000'000;  // so long after one others are expected
 constexpr int64_t kSpeedHoldsNs = 10'000'000'000;    // so long nobody tries an idle model again
-constexpr size_t kLeastBulkCost = 64;                // tokens; less would cost more than it saves
+constexpr size_t kLeastBulkCost = 32;                // tokens; less would cost more than it saves
 
 }  // namespace
 

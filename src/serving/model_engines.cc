@@ -19,7 +19,7 @@ namespace neso {
 namespace {
 
 // What a small request waits for at most while bulk work runs.
-constexpr int64_t kShortBatchNs = 8'000'000;
+constexpr int64_t kShortBatchNs = 3'000'000;
 
 // What the folder's reference vectors, if it has any, say of the engine. A mismatch is an error
 // unless the caller wants to see it.
