@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -59,7 +60,7 @@ void ThreadPool::push(Queue& queue, std::function<void()> task) {
 // The next one; empty when there is none.
 std::function<void()> ThreadPool::take() {
   const bool is_brief = !brief_.empty() && (queue_.empty() || brief_turns_ + 1 < kTurnsOfBriefOnes);
-  brief_turns_ = is_brief ? brief_turns_ + 1 : 0;
+  brief_turns_ = is_brief ? std::min(brief_turns_ + 1, kTurnsOfBriefOnes) : 0;
   Queue& queue = is_brief ? brief_ : queue_;
   if (queue.empty()) return nullptr;
   auto task = std::move(queue.front());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fixed set of threads over a queue, for work that must not run on I/O threads.
+// A fixed set of threads and what waits for them, for work that must not run on I/O threads.
 #pragma once
 
 #include <condition_variable>

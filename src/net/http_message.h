@@ -58,8 +58,8 @@ struct HttpResponse {
 // Answers one request, from any thread, once. Destroyed unanswered: the client gets a 503.
 using Respond = Completion<HttpResponse>;
 
-// Called on an I/O thread for each complete request; must return at once and may keep both
-// arguments.
+// Called on an I/O thread for each complete request; must return soon, since all of the
+// thread's connections wait, and may keep both arguments.
 using HttpHandler = std::function<void(HttpRequest request, Respond respond)>;
 
 }  // namespace neso::net

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An HTTP/1.1 server on Boost.Beast: bytes, limits and time-outs. It knows no model. Keep-alive,
-// pipelined requests answered in order, chunked bodies, Expect: 100-continue. Its I/O threads never
-// compute.
+// pipelined requests answered in order, chunked bodies, Expect: 100-continue. Its I/O threads only
+// compute what a handler does at once.
 #pragma once
 
 #include <chrono>

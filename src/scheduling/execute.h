@@ -20,7 +20,7 @@ struct Executed {
 };
 
 // `jobs` are of one group, or one alone. A row that is not finite fails alone. What an engine
-// throws becomes Internal. Runs on the engine's thread; nothing is completed here.
+// throws becomes Internal. Runs on the thread that has the engine; nothing is completed here.
 Executed execute(Engine& engine, const PoolingSpec& pooling, std::span<const Job> jobs,
                  const Clock& clock);
 

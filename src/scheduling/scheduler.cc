@@ -122,7 +122,7 @@ Scheduler::Entered Scheduler::enqueue(std::vector<Job>& jobs, On on) {
   if (options_.joins) options_.joins->add(static_cast<double>(queue_.joins() - joins));
   if (!entered.refusal) {
     entered.loan = lend(on);
-    if (!entered.loan) entered.wake = whom_to_wake(jobs.size());
+    if (!queue_.empty()) entered.wake = whom_to_wake(jobs.size());
   }
   watch_deadlines();
   show_queue();
@@ -194,7 +194,12 @@ void Scheduler::run_on_loan(Turn turn) {
     Turn next;
     {
       MutexLock lock(mutex_);
-      if (runs < kMostRunsOnLoan && !busy_[engine] && run_times_.are_short()) next = take(engine);
+      if (runs < kMostRunsOnLoan && !busy_[engine] && run_times_.are_short()) {
+        try {
+          next = take(engine);
+        } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): its thread will try
+        }
+      }
       if (next.pulled.empty()) {
         --loans_;
         if (queue_.empty() && !stopping_) return;

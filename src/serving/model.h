@@ -73,8 +73,8 @@ class Model {
     return model->width;
   }
 
-  // Tokenizes and checks on the calling thread; `done` fires there (a refusal, or quick work that
-  // may be done `on` it) or on an engine's.
+  // Tokenizes and checks on the calling thread; `done` fires there (a refusal), on an engine's, or
+  // where quick work is done `on` a borrower's.
   void infer(InferRequest request, Completion<InferResponse> done,
              Scheduler::On on = Scheduler::On::EnginesThread);
   void embed(EmbedRequest request, Completion<EmbedResponse> done);

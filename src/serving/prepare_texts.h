@@ -2,9 +2,7 @@
 // Many texts into sequences, on several threads.
 #pragma once
 
-#include <functional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,9 +13,9 @@
 
 namespace neso {
 
-// What TextInput::prepare makes of each text, in their order; or what ends the request. The calling
-// thread works through them, and `life.helpers` where they have time: piece by piece, so that
-// others' work is not kept waiting there. The texts are not used any more when it returns.
+// What TextInput::prepare makes of each text, in their order, errors too; or what ends the request.
+// The calling thread works through them, and `life.helpers` where they have time: piece by piece,
+// so that others' work is not kept waiting there. The texts are not used any more when it returns.
 Result<std::vector<Result<PreparedText>>> prepare_texts(const TextInput& source,
                                                         std::string_view prompt,
                                                         std::span<const std::string_view> texts,

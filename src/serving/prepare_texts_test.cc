@@ -82,6 +82,17 @@ TEST_F(PrepareTexts, EndsWhenThereIsNoMemoryForATextAndGivesBackWhatItHeld) {
   EXPECT_EQ(budget.held_by_requests(), 9'000U);
 }
 
+TEST_F(PrepareTexts, WhatHelpersHaveNoMemoryForIsTheCallers) {
+  MemoryBudget budget(3'000);  // for one text at a time
+  const auto memory = std::make_shared<MemoryShare>(&budget, MemoryUse::Request);
+  for (int i = 0; i < 20; ++i) {
+    const auto all = prepare({.memory = memory, .helpers = helpers_.get()});
+    ASSERT_TRUE(all) << all.error().message;
+    EXPECT_EQ(all->size(), texts_.size());
+  }
+  EXPECT_EQ(budget.held_by_requests(), 0U);
+}
+
 TEST_F(PrepareTexts, OfNoTextsIsNothing) {
   texts_.clear();
   const auto all = prepare({.helpers = helpers_.get()});

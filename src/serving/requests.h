@@ -83,11 +83,19 @@ struct InferRequest {
   std::shared_ptr<Trace> trace = {};              // null: not sampled
 };
 
-// Of the texts, and of other inputs whose elements are of any length.
-inline size_t text_bytes(const InferRequest& request) {
-  size_t bytes = 0;
+// What may have to be tokenized, at most: the elements of any length, those that lie in a client's
+// memory too, and an allowance for the prompt before each.
+inline uint64_t text_bytes(const InferRequest& request) {
+  constexpr uint64_t kPromptBytes = 64;
+  uint64_t bytes = 0;
   for (const NamedTensor& input : request.inputs) {
-    if (input.tensor.dtype() == DType::Bytes) bytes += input.tensor.bytes().size();
+    // A raw one's type is the model's to tell.
+    if (input.tensor.dtype() != DType::Bytes && !request.raw) continue;
+    const auto texts = static_cast<uint64_t>(element_count(input.tensor.shape()).value_or(0));
+    bytes += input.tensor.bytes().size() + texts * kPromptBytes;
+  }
+  for (const auto& [index, slice] : request.shared_inputs) {
+    if (request.inputs[index].tensor.dtype() == DType::Bytes) bytes += slice.byte_size;
   }
   return bytes;
 }

@@ -37,8 +37,9 @@ class Service {
   // Waits for what was accepted.
   ~Service();
 
-  // Runs work that is too long for an I/O thread: dialects post the decoding of bodies and call the
-  // methods below from there (infer and embed tokenize on the calling thread).
+  // Runs work that is too long for an I/O thread: dialects post the decoding of long bodies, and
+  // call infer and embed from there where much is to be tokenized, which they do on the calling
+  // thread.
   void post(std::function<void()> task);
   // The same for well under a millisecond of it: goes before what takes longer.
   void post_brief(std::function<void()> task);
@@ -84,8 +85,8 @@ class Service {
   Result<> check_traced_model(std::string_view model) const;
 
   // `done` fires exactly once, after the counters were updated: on one of the service's threads, an
-  // engine's, or the calling one before this returns, so that no lock may be held. Refused with
-  // NotReady while draining.
+  // engine's, the calling one before this returns, or that of another caller, who does quick work
+  // for both; so no lock may be held. Refused with NotReady while draining.
   void infer(InferRequest request, Completion<InferResponse> done);
   void embed(EmbedRequest request, Completion<EmbedResponse> done);
 

@@ -151,12 +151,6 @@ Result<InferRequest> decode_infer(const Message& message, std::optional<int64_t>
   return request;
 }
 
-bool holds_texts(const ModelInferRequest& message) {
-  return std::ranges::any_of(message.inputs(), [](const Input& input) {
-    return input.datatype() == kserve_name(DType::Bytes);
-  });
-}
-
 static void set_parameter(const ResponseParameter& value, inference::InferParameter& parameter) {
   std::visit(
       [&]<typename T>(const T& held) {

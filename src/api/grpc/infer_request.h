@@ -20,10 +20,6 @@ Result<InferRequest> decode_infer(
     const std::shared_ptr<const inference::ModelInferRequest>& message,
     std::optional<int64_t> version, const SharedMemoryRegistry& memory);
 
-// An input of the message holds text, or other elements of any length: decoding it and what follows
-// is work.
-bool holds_texts(const inference::ModelInferRequest& message);
-
 // The answer but for the outputs' bytes, which follow it on the wire: see infer_bytes.h.
 inference::ModelInferResponse encode_infer(const InferResponse& response);
 

@@ -61,7 +61,9 @@ class InferRun {
  private:
   // False when `done` has fired.
   bool read(::grpc::ByteBuffer& bytes, Completion<InferResponse>& done);
-  void infer(Completion<InferResponse> done);
+  void go_on(bool in_order, Completion<InferResponse> done);
+  std::optional<InferRequest> decode(Completion<InferResponse>& done);
+  void infer(InferRequest request, Completion<InferResponse> done);
   void begin_trace();
 
   Service& service_;

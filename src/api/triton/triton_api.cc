@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/triton/triton_api.h"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "api/extensions.h"
+#include "api/hand_over.h"
 #include "api/triton/caller.h"
 #include "api/triton/describe.h"
 #include "api/triton/generate_api.h"
@@ -36,12 +36,6 @@ using net::Respond;
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain";
-// Reading or copying as many bytes takes no longer than handing them to another thread.
-constexpr size_t kReadAtOnce = size_t{16} << 10;
-// A query: tokenizing it takes a few times as long, but the workers may be busy with long texts.
-constexpr size_t kTokenizedAtOnce = 512;
-constexpr size_t kTokenizedBriefly = 2048;
-
 HttpResponse json_response(std::string body) {
   return {.body = std::move(body)};
 }
@@ -142,11 +136,9 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
       });
     }
     if (!decode(*work)) return;
-    const size_t texts = text_bytes(work->decoded->request);
-    if (is_little_but_texts(*work) && texts <= kTokenizedAtOnce) return run(*work);
-    auto task = [self = shared_from_this(), work] { self->run(*work); };
-    texts <= kTokenizedBriefly ? service_.post_brief(std::move(task))
-                               : service_.post(std::move(task));
+    HandOver how = hand_over_of(work->decoded->request);
+    if (how == HandOver::None && wanted_coding(*work) != Coding::Identity) how = HandOver::Brief;
+    hand_over(service_, how, [self = shared_from_this(), work] { self->run(*work); });
   }
 
  private:
@@ -169,11 +161,6 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
           caller(caller_of(request)) {}
   };
 
-  // Nothing is packed, and little is copied out of a client's memory.
-  static bool is_little_but_texts(const InferWork& work) {
-    return shared_bytes(work.decoded->request) <= kReadAtOnce &&
-           wanted_coding(work) == Coding::Identity;
-  }
   static Coding wanted_coding(const InferWork& work) {
     return net::choose_coding(work.request.header("Accept-Encoding").value_or(""));
   }

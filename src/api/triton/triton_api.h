@@ -19,8 +19,8 @@ struct TritonApiOptions {
   RequiredHeaders restricted = {};            // --http-restricted-api
 };
 
-// The handler of the HTTP port. `service` outlives it. Bodies are decoded and tensors encoded on
-// Service's workers; what only looks something up is answered on the I/O thread.
+// The handler of the HTTP port. `service` outlives it. What takes longer than a hand-over
+// (hand_over.h) is done on Service's workers, the rest on the I/O thread.
 net::HttpHandler make_triton_api(Service& service, const TritonApiOptions& options);
 
 // The handler of the metrics port: /metrics answers the registry's text, any other path an empty
