@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "api/hand_over.h"
 #include "api/triton/caller.h"
 #include "api/triton/generate.h"
 #include "api/triton/model_target.h"
@@ -103,7 +104,9 @@ void add_generate_routes(std::vector<net::Route>& routes, Service& service,
       const auto work = std::make_shared<GenerateWork>(GenerateWork{
           std::string(target->model), target->version, std::move(inputs).value(), caller,
           std::move(request), std::move(respond), answer, max_input_bytes, std::move(trace)});
-      service.post([&service, work] { run_generate(service, *work); });
+      const bool is_brief = work->request.body.size() <= kTokenizedBriefly;
+      hand_over(service, is_brief ? HandOver::Brief : HandOver::Long,
+                [&service, work] { run_generate(service, *work); });
     };
   };
   for (const std::string model :

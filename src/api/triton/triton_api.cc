@@ -36,6 +36,7 @@ using net::Respond;
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain";
+
 HttpResponse json_response(std::string body) {
   return {.body = std::move(body)};
 }
