@@ -97,3 +97,13 @@ function(neso_check_headers name)
   endif()
   add_dependencies(headers neso_${name}_headers)
 endfunction()
+
+# What a test reads beside its own folder: a real model, small graphs, ONNX Runtime.
+function(neso_test_data test)
+  if(TARGET ${test})
+    target_compile_definitions(${test} PRIVATE
+      NESO_TEST_MODEL="${NESO_DEPS}/models/all-minilm-l6-v2/1"
+      NESO_TEST_ONNX="${CMAKE_SOURCE_DIR}/tests/data/onnx"
+      NESO_TEST_ONNX_RUNTIME="${NESO_DEPS}/onnxruntime/lib/libonnxruntime.so.1")
+  endif()
+endfunction()

@@ -8,7 +8,7 @@
 #include <functional>
 #include <utility>
 
-#include "serving/requests.h"
+#include "request/requests.h"
 #include "serving/service.h"
 
 namespace neso {

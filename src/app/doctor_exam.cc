@@ -13,9 +13,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
-#include "serving/model.h"
-#include "serving/model_loader.h"
-#include "serving/probe_texts.h"
+#include "model/loading/model_loader.h"
+#include "model/loading/probe_texts.h"
+#include "model/loading/self_check.h"
+#include "model/model.h"
 
 namespace neso {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "app/doctor_report.h"
-#include "serving/engine_loader.h"
-#include "serving/model_files.h"
+#include "model/loading/engine_loader.h"
+#include "model/loading/model_files.h"
 
 namespace neso {
 

@@ -6,7 +6,7 @@
 
 #include "app/doctor_report.h"
 #include "base/result.h"
-#include "serving/model_files.h"
+#include "model/loading/model_files.h"
 
 namespace neso {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/agreement.h"
-#include "serving/self_check.h"
+#include "model/reference_agreement.h"
 
 namespace neso {
 

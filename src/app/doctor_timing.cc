@@ -13,8 +13,8 @@
 #include "base/clock.h"
 #include "base/cores.h"
 #include "engine/cpu/machine_peak.h"
-#include "serving/engine_loader.h"
-#include "serving/model_memory.h"
+#include "model/loading/engine_loader.h"
+#include "model/loading/model_memory.h"
 #include "simd/cpu.h"
 
 namespace neso {

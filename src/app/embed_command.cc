@@ -24,8 +24,8 @@
 #include "base/metrics.h"
 #include "checkpoint/config_file.h"
 #include "config/option_table.h"
-#include "serving/model.h"
-#include "serving/model_loader.h"
+#include "model/loading/model_loader.h"
+#include "model/model.h"
 
 namespace neso {
 namespace {

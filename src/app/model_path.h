@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 #include "config/environment.h"
-#include "serving/model_files.h"
+#include "model/loading/model_files.h"
 
 namespace neso {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "config/server_options.h"
-#include "serving/repository.h"
+#include "repository/repository.h"
 
 namespace neso {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "serving/requests.h"
+#include "request/requests.h"
 
 namespace neso {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ensembles over real parts: simple (sum and difference of INT32 [16]) and an identity.
-#include "serving/ensemble.h"
+#include "model/ensemble.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -9,7 +9,7 @@
 #include "base/cores.h"
 #include "base/error.h"
 #include "base/thread_annotations.h"
-#include "serving/model.h"
+#include "model/model.h"
 
 namespace neso {
 namespace {

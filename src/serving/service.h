@@ -14,9 +14,9 @@
 #include "base/memory_budget.h"
 #include "base/thread_pool.h"
 #include "config/model_config.h"
-#include "serving/repository.h"
-#include "serving/requests.h"
-#include "serving/shared_memory.h"
+#include "repository/repository.h"
+#include "request/requests.h"
+#include "request/shared_memory.h"
 #include "trace/tracer.h"
 
 namespace neso {

@@ -6,9 +6,9 @@
 #include <future>
 
 #include "checkpoint/test_folder.h"
-#include "serving/model.h"
+#include "model/model.h"
+#include "request/test_shared_memory.h"
 #include "serving/service.h"
-#include "serving/test_shared_memory.h"
 
 namespace neso {
 namespace {

@@ -10,7 +10,7 @@
 #include <future>
 
 #include "checkpoint/test_folder.h"
-#include "serving/model.h"
+#include "model/model.h"
 
 namespace neso {
 namespace {

@@ -16,8 +16,8 @@
 #include "checkpoint/checkpoint.h"
 #include "engine/agreement.h"
 #include "engine/cpu/cpu_engine.h"
-#include "serving/probe_texts.h"
-#include "serving/self_check.h"
+#include "model/loading/probe_texts.h"
+#include "model/loading/self_check.h"
 #include "simd/cpu.h"
 #include "tokenizer/tokenizer.h"
 

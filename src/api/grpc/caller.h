@@ -7,7 +7,7 @@
 #include <chrono>
 
 #include "base/clock.h"
-#include "serving/requests.h"
+#include "request/requests.h"
 
 namespace neso::grpc_api {
 

@@ -6,7 +6,7 @@
 
 #include <span>
 
-#include "serving/requests.h"
+#include "request/requests.h"
 
 namespace neso::grpc_api {
 

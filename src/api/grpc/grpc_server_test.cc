@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "api/grpc/test_grpc.h"
-#include "serving/test_shared_memory.h"
+#include "request/test_shared_memory.h"
 
 namespace neso::grpc_api {
 namespace {

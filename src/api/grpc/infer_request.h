@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "base/result.h"
-#include "serving/requests.h"
+#include "request/requests.h"
 
 namespace neso::grpc_api {
 

@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "serving/test_shared_memory.h"
+#include "request/test_shared_memory.h"
 
 namespace neso::grpc_api {
 namespace {

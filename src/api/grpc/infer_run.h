@@ -16,7 +16,7 @@
 #include "base/completion.h"
 #include "base/memory_budget.h"
 #include "config/grpc_options.h"
-#include "serving/requests.h"
+#include "request/requests.h"
 #include "serving/service.h"
 
 namespace neso::grpc_api {

@@ -5,7 +5,7 @@
 #include <grpc_service.pb.h>
 
 #include "base/result.h"
-#include "serving/requests.h"
+#include "request/requests.h"
 
 namespace neso::grpc_api {
 

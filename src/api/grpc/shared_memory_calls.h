@@ -6,7 +6,7 @@
 #include <grpc_service.pb.h>
 
 #include "base/result.h"
-#include "serving/shared_memory.h"
+#include "request/shared_memory.h"
 
 namespace neso::grpc_api {
 

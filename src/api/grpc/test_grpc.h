@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/metrics.h"
 #include "base/temporary_folder.h"
-#include "serving/repository.h"
+#include "repository/repository.h"
 
 namespace neso::grpc_api {
 

@@ -8,7 +8,7 @@
 #include "base/failing_allocations.h"
 #include "base/temporary_folder.h"
 #include "net/test_server.h"
-#include "serving/repository.h"
+#include "repository/repository.h"
 
 namespace neso::triton {
 namespace {

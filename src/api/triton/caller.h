@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "net/http_message.h"
-#include "serving/requests.h"
+#include "request/requests.h"
 
 namespace neso::triton {
 

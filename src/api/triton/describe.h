@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "serving/requests.h"
+#include "request/requests.h"
 
 namespace neso::triton {
 

@@ -13,7 +13,7 @@
 #include "api/triton/tensor_json.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "serving/request_checks.h"
+#include "request/request_checks.h"
 
 namespace neso::triton {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "api/triton/tensor_json.h"
 #include "base/result.h"
-#include "serving/requests.h"
+#include "request/requests.h"
 #include "tensor/shape.h"
 
 namespace neso::triton {

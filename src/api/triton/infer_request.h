@@ -11,8 +11,8 @@
 
 #include "base/result.h"
 #include "net/http_message.h"
-#include "serving/requests.h"
-#include "serving/shared_memory.h"
+#include "request/requests.h"
+#include "request/shared_memory.h"
 
 namespace neso::triton {
 

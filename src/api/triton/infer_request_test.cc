@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "serving/test_shared_memory.h"
+#include "request/test_shared_memory.h"
 
 namespace neso::triton {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "serving/requests.h"
+#include "request/requests.h"
 
 namespace neso::triton {
 

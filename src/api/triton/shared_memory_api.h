@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "net/router.h"
-#include "serving/shared_memory.h"
+#include "request/shared_memory.h"
 
 namespace neso::triton {
 
