@@ -37,7 +37,7 @@ constexpr size_t kBatchesInFlight = 3;
 struct EmbedCommand {
   std::string model = "all-minilm-l6-v2";
   std::string engine;
-  std::string precision = "fp32";
+  std::string precision = "auto";
   std::string format = "jsonl";
   std::string prompt;
   size_t dimensions = 0;
@@ -62,7 +62,7 @@ OptionTable option_table(EmbedCommand& command) {
                   "Model folder, or the name of a model in the cache. Short: -m."},
                  {"engine", text_value(command.engine),
                   "Engine: cpu (ours) or onnx (ONNX Runtime). Unset: the one that fits."},
-                 {"precision", text_value(command.precision), "Precision of our engine: fp32."},
+                 {"precision", text_value(command.precision), "Precision of our engine: fp32, bf16, int8, or auto, the fastest that is faithful."},
                  {"format", text_value(command.format),
                   "Form of the output. jsonl: a line {\"embedding\":[...],\"tokens\":n} per "
                   "text. npy: a NumPy array. f32: little-endian floats, end to end."},
@@ -219,7 +219,7 @@ Result<ModelConfig> config_for(const EmbedCommand& command, const ModelSource& s
 }
 
 Result<> check_words(const EmbedCommand& command) {
-  NESO_TRY_VOID(parse_precision(command.precision));
+  NESO_TRY_VOID(parse_precision_choice(command.precision));
   if (!command.engine.empty() && command.engine != "cpu" && command.engine != "onnx") {
     return invalid_argument("there is no engine '{}'; choose from cpu, onnx", command.engine);
   }
@@ -252,7 +252,7 @@ Result<bool> embed(const EmbedCommand& command, const std::vector<std::string>& 
   NESO_TRY(const ModelConfig config, config_for(command, source));
   MetricRegistry metrics;
   LoadOptions options;
-  NESO_TRY(options.engine.precision, parse_precision(command.precision));
+  NESO_TRY(options.engine.precision, parse_precision_choice(command.precision));
   options.engine.onnx_runtime_library = command.onnx_library;
   NESO_TRY(const std::shared_ptr<Model> model,
            load_model(source, config, options, metrics, system_clock()));

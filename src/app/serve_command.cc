@@ -80,7 +80,7 @@ uint64_t memory_budget_bytes(const ServerOptions& options) {
 
 Result<RepositoryOptions> repository_options(const ServerOptions& options, MemoryBudget& memory) {
   RepositoryOptions repository;
-  NESO_TRY(repository.engine.precision, parse_precision(options.precision));
+  NESO_TRY(repository.engine.precision, parse_precision_choice(options.precision));
   NESO_TRY_VOID(choose_isa(options.isa));
   repository.engine.isa = options.isa;
   repository.memory = &memory;

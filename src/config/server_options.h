@@ -72,7 +72,7 @@ struct ServerOptions {
   int64_t default_max_batch_size = 4;  // onnxruntime's default-max-batch-size out of backend_config
 
   std::filesystem::path onnx_runtime_library;  // empty: searched for
-  std::string precision = "fp32";              // of our own engine
+  std::string precision = "auto";              // of our own engine
   std::string isa;                             // empty: the best of the CPU
   size_t memory_budget_mb = 0;                 // MiB; 0: 80 % of what the system allows
   uint64_t response_cache_bytes = 0;           // of --cache-config; 0: no response cache

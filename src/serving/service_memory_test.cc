@@ -43,6 +43,7 @@ class ServiceMemory : public ::testing::Test {
     memory_ = std::make_unique<MemoryBudget>(budget_bytes);
     RepositoryOptions options{.folders = {folder_.path()}};
     options.engine.onnx_runtime_library = NESO_TEST_ONNX_RUNTIME;
+    options.engine.precision = Precision::Fp32;
     options.memory = memory_.get();
     repository_ = Repository::open(options, metrics_, clock_).value();
     service_ = Service::create(*repository_, {.workers = 1, .memory = memory_.get()}).value();

@@ -101,6 +101,18 @@ bool has_slow_bf16() {
 
 }  // namespace
 
+bool multiplies_bf16(Isa isa) {
+  switch (isa) {
+    case Isa::Avx512Bf16:
+      return !has_slow_bf16();
+    case Isa::Avx512Amx:
+    case Isa::NeonBf16:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Result<Isa> choose_isa(std::string_view name) {
   return choose_isa(name, {supported_isas(), amx_usable(), has_slow_bf16()});
 }

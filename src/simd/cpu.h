@@ -16,6 +16,9 @@ std::string_view to_string(Isa isa);  // "generic", "avx2", "neon_dotprod", ...
 // avx512_amx also where its products are wrong (simd/product_proof.h), which the log then tells.
 Result<Isa> choose_isa(std::string_view name);
 
+// Are products of bf16 faster with this instruction set's kernels than those of fp32?
+bool multiplies_bf16(Isa isa);
+
 // The same out of facts about a CPU.
 struct CpuFacts {
   std::vector<Isa> isas;  // as of supported_isas

@@ -164,7 +164,7 @@ class ReferenceVectors(Repository):
         for precision in ("fp32", "bf16", "int8"):
             self.add(precision, self.GOLDEN, f'parameters {{ key: "precision" value {{ string_value: "{precision}" }} }}')
         swapped = [*self.GOLDEN[:5], {"text": "another text", "vector": self.GOLDEN[5]["vector"]}]
-        self.add("wrong", swapped)
+        self.add("wrong", swapped, 'parameters { key: "precision" value { string_value: "fp32" } }')
         self.add("wide", [{"text": "a", "vector": [0.1] * 768}])
         self.add("broken", [])
         server = self.serve()
@@ -191,8 +191,9 @@ class Precisions(unittest.TestCase):
                 return server.embed("minilm", self.TEXTS), server.log_text()
 
     def test_reduced_precisions_answer_nearly_the_same_and_the_log_says_which(self):
-        exact, log = self.vectors()
+        exact, log = self.vectors("--precision=fp32")
         self.assertIn("cpu, fp32, 384 dimensions", log)
+        self.assertNotIn("computes in", log)
         for precision, least in (("bf16", 0.999), ("int8", 0.995)):
             config = f'parameters {{ key: "precision" value {{ string_value: "{precision}" }} }}'
             by_config, log = self.vectors(config=config)
@@ -203,13 +204,20 @@ class Precisions(unittest.TestCase):
                 self.assertGreater(sum(a * b for a, b in zip(ours, theirs)), least)
                 self.assertNotEqual(ours, theirs)
 
+    def test_by_default_the_fastest_faithful_one_is_chosen_and_the_log_says_why(self):
+        exact, _ = self.vectors("--precision=fp32")
+        chosen, log = self.vectors()
+        self.assertRegex(log, r"model 'minilm' version 1 computes in (bf16: the least cosine of bf16 to fp32 is 0\.9999|fp32: )")
+        for ours, theirs in zip(exact, chosen):
+            self.assertGreater(sum(a * b for a, b in zip(ours, theirs)), 0.9999)
+
     def test_another_word_is_refused_with_the_list(self):
         config = 'parameters { key: "precision" value { string_value: "fp8" } }'
         with TemporaryRepository() as repository:
             repository.add_folder("minilm", MINILM, config=config)
             with Server(repository.path, "--exit-on-error=false") as server:
-                self.assertIn("choose from fp32, bf16, int8", server.log_text())
-        for option, words in (("--precision=fp8", "choose from fp32, bf16, int8"), ("--isa=avx9", "choose from generic")):
+                self.assertIn("choose from auto, fp32, bf16, int8", server.log_text())
+        for option, words in (("--precision=fp8", "choose from auto, fp32, bf16, int8"), ("--isa=avx9", "choose from generic")):
             done = subprocess.run([NESO, "serve", "--model-repository=/", option], capture_output=True, text=True)
             self.assertEqual(done.returncode, 1)
             self.assertIn(words, done.stderr)

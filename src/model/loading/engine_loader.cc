@@ -11,6 +11,7 @@
 #include "engine/cpu/cpu_engine.h"
 #include "engine/finite_retry.h"
 #include "engine/onnx/onnx_engine.h"
+#include "model/loading/faithful_precision.h"
 #include "simd/cpu.h"
 
 namespace neso {
@@ -96,6 +97,14 @@ class ExactWeights {
   Isa isa_;
 };
 
+Result<FaithfulWeights> load_weights(const Checkpoint& checkpoint,
+                                     std::optional<Precision> precision, Isa isa) {
+  if (!precision) return load_faithful_weights(checkpoint, isa, multiplies_bf16(isa));
+  FaithfulWeights chosen{.precision = *precision};
+  NESO_TRY(chosen.weights, load_cpu_weights(checkpoint, *precision, isa));
+  return chosen;
+}
+
 Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& config,
                                const std::filesystem::path& library) {
   NESO_TRY(const OnnxOptions options,
@@ -119,17 +128,18 @@ Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& confi
 
 }  // namespace
 
-Result<OpenedEngine> open_own_engine(const ModelFiles& files, Precision precision,
+Result<OpenedEngine> open_own_engine(const ModelFiles& files, std::optional<Precision> precision,
                                      const std::string& isa_name) {
   NESO_TRY(const Isa isa, choose_isa(isa_name));
-  NESO_TRY(const auto weights, load_cpu_weights(*files.checkpoint, precision, isa));
+  NESO_TRY(const FaithfulWeights loaded, load_weights(*files.checkpoint, precision, isa));
   OpenedEngine opened;
   opened.kind = EngineKind::Cpu;
-  opened.make = [weights, exact = ExactWeights(files, isa),
-                 precision](size_t count) -> Result<std::unique_ptr<Engine>> {
+  opened.precision_reason = loaded.reason;
+  opened.make =
+      [loaded, exact = ExactWeights(files, isa)](size_t count) -> Result<std::unique_ptr<Engine>> {
     const size_t threads = std::max<size_t>(1, usable_cores() / count);
-    NESO_TRY(auto engine, make_cpu_engine(weights, {.threads = threads}));
-    if (precision == Precision::Fp32) return engine;
+    NESO_TRY(auto engine, make_cpu_engine(loaded.weights, {.threads = threads}));
+    if (loaded.precision == Precision::Fp32) return engine;
     return retry_when_not_finite(std::move(engine),
                                  [exact, threads] { return exact.make_engine(threads); });
   };
@@ -141,14 +151,22 @@ Result<OpenedEngine> open_own_engine(const ModelFiles& files, Precision precisio
 Result<OpenedEngine> open_engine(const ModelFiles& files, EngineKind kind,
                                  const ModelConfig& config, const EngineOptions& options) {
   if (kind == EngineKind::Onnx) return open_onnx(files, config, options.onnx_runtime_library);
-  NESO_TRY(const Precision precision, engine_precision(config, options));
+  NESO_TRY(const auto precision, engine_precision(config, options));
   return open_own_engine(files, precision, options.isa);
 }
 
-Result<Precision> engine_precision(const ModelConfig& config, const EngineOptions& options) {
+Result<std::optional<Precision>> parse_precision_choice(std::string_view name) {
+  if (name == "auto") return std::optional<Precision>();
+  const auto precision = parse_precision(name);
+  if (precision) return std::optional(*precision);
+  return invalid_argument("there is no precision '{}'; choose from auto, fp32, bf16, int8", name);
+}
+
+Result<std::optional<Precision>> engine_precision(const ModelConfig& config,
+                                                  const EngineOptions& options) {
   const auto wish = config.parameters.find("precision");
   if (wish == config.parameters.end()) return options.precision;
-  auto precision = parse_precision(wish->second);
+  auto precision = parse_precision_choice(wish->second);
   if (precision) return precision;
   return invalid_argument("model '{}': parameter 'precision': {}", config.name,
                           precision.error().message);

@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -20,16 +22,17 @@ namespace neso {
 // What the server says of engines; a model's config may say otherwise of its own.
 struct EngineOptions {
   std::filesystem::path onnx_runtime_library;  // empty: searched for
-  // Of our own engine.
-  Precision precision = Precision::Fp32;
+  // Of our own engine. None: the fastest that is faithful (faithful_precision.h).
+  std::optional<Precision> precision = {};
   std::string isa;  // empty: the best of this CPU
 };
 
 struct OpenedEngine {
   EngineKind kind = EngineKind::Cpu;
   EngineInfo info;
-  bool own = true;     // our engine encodes: texts of a batch are packed, not padded
-  bool graph = false;  // ONNX Runtime runs the model's graph
+  bool own = true;               // our engine encodes: texts of a batch are packed, not padded
+  bool graph = false;            // ONNX Runtime runs the model's graph
+  std::string precision_reason;  // empty: somebody chose it
   // One engine with its share of the cores, 1 of `count`. The first call hands out the one that was
   // opened for `info`, when there was one.
   std::function<Result<std::unique_ptr<Engine>>(size_t count)> make;
@@ -38,12 +41,16 @@ struct OpenedEngine {
 Result<OpenedEngine> open_engine(const ModelFiles& files, EngineKind kind,
                                  const ModelConfig& config, const EngineOptions& options);
 
-// Our own engine with the weights of files.checkpoint. isa: see EngineOptions.
-Result<OpenedEngine> open_own_engine(const ModelFiles& files, Precision precision,
+// Our own engine with the weights of files.checkpoint. precision, isa: see EngineOptions.
+Result<OpenedEngine> open_own_engine(const ModelFiles& files, std::optional<Precision> precision,
                                      const std::string& isa);
 
-// The precision of our own engine: the config's parameter 'precision', else the server's.
-Result<Precision> engine_precision(const ModelConfig& config, const EngineOptions& options);
+// "auto", which is none, or a precision's name.
+Result<std::optional<Precision>> parse_precision_choice(std::string_view name);
+
+// What our own engine is to compute in: the config's parameter 'precision', else the server's.
+Result<std::optional<Precision>> engine_precision(const ModelConfig& config,
+                                                  const EngineOptions& options);
 
 // How many engines the completed config's instance groups ask for, at least 1. Our own engine gets
 // no more than there are cores, since each of them already uses several.

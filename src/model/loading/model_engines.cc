@@ -122,7 +122,13 @@ SchedulerOptions scheduler_options(const Loading& loading, bool encoder, size_t 
 Result<> reserve(Loading& loading, EngineUse use) {
   MemoryBudget* budget = loading.options.memory;
   if (budget == nullptr) return {};
-  NESO_TRY(use.precision, engine_precision(loading.config, loading.options.engine));
+  if (loading.engine.make) {
+    use.precision = loading.engine.info.precision;
+  } else {
+    // Whatever is chosen in the end, the model is read in fp32 first.
+    NESO_TRY(const auto precision, engine_precision(loading.config, loading.options.engine));
+    use.precision = precision.value_or(Precision::Fp32);
+  }
   return reserve_memory(loading.memory, estimate_memory(loading.files, use), *budget);
 }
 

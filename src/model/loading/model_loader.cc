@@ -172,7 +172,7 @@ Result<> choose_encoder(Loading& loading, NativeEncoding native, const EncoderMo
   if (native == NativeEncoding::No) return {};
   const bool keeps_graph =
       std::ranges::count(model.signature.outputs, OutputSource::Graph, &EncoderOutput::source) > 0;
-  NESO_TRY(const Precision precision, engine_precision(loading.config, loading.options.engine));
+  NESO_TRY(const auto precision, engine_precision(loading.config, loading.options.engine));
   const NativeTerms terms = {.required = native == NativeEncoding::Required,
                              .keeps_graph = keeps_graph,
                              .vocabulary = loading.limits.vocabulary,
@@ -252,6 +252,10 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
 
   ModelParts parts{.name = source.name, .version = source.version};
   NESO_TRY(parts.kind, make_kind(loading, choice.native));
+  if (const OpenedEngine& engine = loading.engine; !engine.precision_reason.empty()) {
+    log_info("model '{}' version {} computes in {}: {}", source.name, source.version,
+             to_string(engine.info.precision), engine.precision_reason);
+  }
   NESO_TRY(parts.labels, read_labels(loading.config, source.model_folder));
   parts.recorder = std::make_shared<StatisticsRecorder>(
       source.name, source.version, metric_options(loading.config), metrics, clock);

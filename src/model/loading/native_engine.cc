@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/loading/engine_choice.h"
-#include "model/loading/native_probe.h"
+#include "model/loading/probe_agreement.h"
 #include "model/token_rows.h"
 
 namespace neso {
@@ -112,6 +112,7 @@ Result<double> take_over(const ModelFiles& files, const NativeTerms& terms, Open
   };
   engine.info.name = own.info.name;
   engine.info.precision = own.info.precision;
+  engine.precision_reason = own.precision_reason;
   engine.own = true;
   engine.graph = terms.keeps_graph;
   return agreement;

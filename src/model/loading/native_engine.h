@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -21,8 +22,8 @@ struct NativeTerms {
   size_t types = 1;
   size_t max_tokens = 0;  // 0: no limit
   // What it then encodes with; the probes are in fp32.
-  Precision precision = Precision::Fp32;
-  std::string isa = {};  // empty: the best of this CPU
+  std::optional<Precision> precision = Precision::Fp32;  // see EngineOptions
+  std::string isa = {};                                  // empty: the best of this CPU
 };
 
 // Lets our own engine encode for `engine`, which runs files.onnx_model on ONNX Runtime, with

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "engine/cpu/cpu_engine.h"
 #include "engine/cpu/test_bert.h"
-#include "model/loading/native_probe.h"
+#include "model/loading/probe_agreement.h"
 #include "simd/cpu.h"
 
 namespace neso {
@@ -201,7 +201,7 @@ TEST(NativeProbe, AgreesWithItself) {
 
 // One wrong number: nothing that a name or a shape shows.
 TEST(NativeProbe, SeesASmallMistake) {
-  const ProbeLimits limits = {.vocabulary = 50, .types = 2, .max_tokens = 20};
+  const ProbeTerms limits = {.vocabulary = 50, .types = 2, .max_tokens = 20};
   const auto right = encoder(bert(kSeed));
   for (const char* name :
        {"encoder.layer.1.attention.self.key.weight", "encoder.layer.0.output.dense.bias",
