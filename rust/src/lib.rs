@@ -2,6 +2,7 @@
 // The C ABI of include/neso_tokenizers.h: raw pointers in and out, panics turned into errors, nothing else.
 // What a tokenizer does is in tokenizer.rs.
 
+mod bert_ascii;
 mod charsmap;
 mod failure;
 mod frame;

@@ -8,6 +8,7 @@ use std::str;
 use serde::de::IgnoredAny;
 use tokenizers::{DecoderWrapper, Model, ModelWrapper, PostProcessorWrapper};
 
+use crate::bert_ascii::BertAscii;
 use crate::charsmap;
 use crate::failure::{guard, Code, Failure, TOO_MUCH_BACKTRACKING};
 use crate::frame::Frame;
@@ -31,6 +32,7 @@ pub struct Encoded {
 
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer, // without its post-processor: the frames take its place
+    bert_ascii: Option<BertAscii>,
     with_specials: Frame,
     without_specials: Frame,
     vocabulary_size: usize,
@@ -49,7 +51,8 @@ impl Tokenizer {
         let vocabulary_size = checked_vocabulary_size(&inner, &with_specials)?;
 
         strip_other_uses(&mut inner)?;
-        let tokenizer = Tokenizer { inner, with_specials, without_specials, vocabulary_size };
+        let bert_ascii = BertAscii::of(&inner);
+        let tokenizer = Tokenizer { inner, bert_ascii, with_specials, without_specials, vocabulary_size };
         tokenizer.refuse_unbounded_expressions()?;
         Ok(tokenizer)
     }
@@ -71,23 +74,30 @@ impl Tokenizer {
                 frame.special_tokens()
             )));
         };
-        let text = str::from_utf8(request.text).map_err(|error| {
+        let all = self.all_ids(request.text)?;
+        let kept = all.len().min(text_limit);
+        let cut = if request.truncate_left { &all[all.len() - kept..] } else { &all[..kept] };
+        Ok(Encoded {
+            ids: frame.around_ids(cut.iter().copied()),
+            type_ids: frame.around_type_ids(kept),
+            original_tokens: all.len() + frame.special_tokens(),
+        })
+    }
+
+    /// Of a text without special tokens, however long it is.
+    fn all_ids(&self, text: &[u8]) -> Result<Vec<i32>, Failure> {
+        if let Some(ids) = self.bert_ascii.as_ref().and_then(|fast| fast.encode(text)) {
+            return Ok(ids);
+        }
+        let text = str::from_utf8(text).map_err(|error| {
             Failure::invalid_argument(format!("the text is not valid UTF-8 at byte {}", error.valid_up_to()))
         })?;
         let encoding = self
             .inner
             .encode_fast(text, false)
             .map_err(|error| Failure::invalid_argument(format!("the text cannot be tokenized: {error}")))?;
-
-        let all = encoding.get_ids();
-        let kept = all.len().min(text_limit);
-        let cut = if request.truncate_left { &all[all.len() - kept..] } else { &all[..kept] };
-        Ok(Encoded {
-            // Ids fit: checked_vocabulary_size.
-            ids: frame.around_ids(cut.iter().map(|id| *id as i32)),
-            type_ids: frame.around_type_ids(kept),
-            original_tokens: all.len() + frame.special_tokens(),
-        })
+        // They fit: checked_vocabulary_size.
+        Ok(encoding.get_ids().iter().map(|id| *id as i32).collect())
     }
 
     /// Nested quantifiers such as (a+)+b show on short runs already; better here than in a request.
