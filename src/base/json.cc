@@ -16,16 +16,20 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/find_byte.h"
 
 namespace neso {
 namespace {
 
 using Stream = rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream>;
 
-constexpr unsigned kStrict = rapidjson::kParseIterativeFlag |
-                             rapidjson::kParseNumbersAsStringsFlag |
-                             rapidjson::kParseValidateEncodingFlag;
-constexpr unsigned kStrictWithWords = kStrict | rapidjson::kParseNanAndInfFlag;
+constexpr unsigned kAscii = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+constexpr unsigned kUtf8 = kAscii | rapidjson::kParseValidateEncodingFlag;
+constexpr unsigned kWithWords = rapidjson::kParseNanAndInfFlag;
+
+bool is_ascii(std::string_view text) {
+  return find_byte(text, 0, [](auto byte) { return byte >= 0x80; }) == text.size();
+}
 
 Error parse_error(rapidjson::ParseErrorCode code, size_t offset) {
   return invalid_argument("{} at {}", rapidjson::GetParseError_En(code), offset);
@@ -299,10 +303,13 @@ Result<> stream_json(std::string_view text, JsonHandler& handler, const JsonOpti
   if (text.starts_with("\xEF\xBB\xBF")) {
     return invalid_argument("The document starts with a byte order mark. at 0");
   }
-  if (options.allow_nan_and_inf) {
-    return run_parser<kStrictWithWords>(text, handler, options);
+  // Validating takes as long as the rest, and most texts have nothing to validate.
+  if (is_ascii(text)) {
+    return options.allow_nan_and_inf ? run_parser < kAscii | kWithWords > (text, handler, options)
+                                     : run_parser<kAscii>(text, handler, options);
   }
-  return run_parser<kStrict>(text, handler, options);
+  return options.allow_nan_and_inf ? run_parser < kUtf8 | kWithWords > (text, handler, options)
+                                   : run_parser<kUtf8>(text, handler, options);
 }
 
 Result<JsonValue> parse_json(std::string_view text, const JsonOptions& options) {

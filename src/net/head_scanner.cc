@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/find_byte.h"
+
 namespace neso::net {
 
 namespace {
@@ -18,6 +20,7 @@ constexpr size_t kMaxMethodBytes = 32;
 Scan HeadScanner::scan(std::string_view bytes) {
   while (position_ < bytes.size() && state_ != State::Done && !refusal_) {
     if (state_ == State::Line) skip_text(bytes);
+    if (state_ == State::Target) skip_target(bytes);
     if (position_ < bytes.size()) step(bytes[position_]);
   }
   if (refusal_) return Scan::Refused;
@@ -26,8 +29,17 @@ Scan HeadScanner::scan(std::string_view bytes) {
 
 // What step() would let pass one by one.
 void HeadScanner::skip_text(std::string_view bytes) {
-  const size_t end = std::min(bytes.size(), limits_.max_header_bytes);
-  while (position_ < end && !is_forbidden(bytes[position_])) ++position_;
+  position_ = find_byte(bytes.substr(0, limits_.max_header_bytes), position_,
+                        [](auto byte) { return (byte < 0x20) | (byte == 0x7f); });
+}
+
+void HeadScanner::skip_target(std::string_view bytes) {
+  const size_t start = position_;
+  const size_t end =
+      std::min(limits_.max_header_bytes, start + limits_.max_target_bytes - part_bytes_);
+  position_ = find_byte(bytes.substr(0, end), start,
+                        [](auto byte) { return (byte <= 0x20) | (byte == 0x7f); });
+  part_bytes_ += position_ - start;
 }
 
 void HeadScanner::step(char c) {

@@ -34,6 +34,7 @@ class HeadScanner {
  private:
   enum class State { Method, Target, Version, LineStart, Line, LineEnd, HeadEnd, Done };
   void skip_text(std::string_view bytes);
+  void skip_target(std::string_view bytes);
   void step(char c);
   void method(char c);
   void target(char c);

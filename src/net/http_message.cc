@@ -14,8 +14,9 @@ char lower(char c) {
 }  // namespace
 
 bool same_header_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
+  const auto same = [](char x, char y) { return lower(x) == lower(y); };
+  // Nearly always they are of different sizes, or equal as they are.
+  return a.size() == b.size() && (a == b || std::equal(a.begin(), a.end(), b.begin(), same));
 }
 
 std::optional<std::string_view> HttpRequest::header(std::string_view name) const {
