@@ -304,49 +304,5 @@ TEST_F(JobQueueTest, GraphsAreJoinedOnlyWhereTheirAnswersMayBeShared) {
   EXPECT_EQ(shared.cost(), 1U);
 }
 
-// Three times what the engine can do, for ten seconds of its time: what is taken is answered in
-// time, the rest is refused at once, and what waits stays bounded.
-TEST_F(JobQueueTest, UnderThreefoldLoadWhatIsTakenMeetsItsDeadline) {
-  constexpr double kSpeed = 10'000;  // tokens a second
-  constexpr size_t kTokens = 20;
-  constexpr int64_t kDeadline = 200 * kMs;
-  JobQueue queue({.limits = {.max_cost = 100}});
-  int64_t next_arrival = 0;
-  int64_t now = 0;
-  size_t offered = 0;
-  size_t refused = 0;
-  size_t answered = 0;
-  size_t most_waiting = 0;
-  size_t expired = 0;
-  size_t late = 0;
-  for (size_t running = 0; now < 10'000 * kMs;) {
-    const auto pulled = queue.take(now);
-    expired += pulled.expired.size();
-    running = pulled.batch_cost;
-    const int64_t end =
-        now + std::max(kMs, static_cast<int64_t>(static_cast<double>(running) / kSpeed * 1e9));
-    for (; next_arrival < end; next_arrival += static_cast<int64_t>(kTokens / kSpeed / 3 * 1e9)) {
-      Job request = job(kTokens, 1);
-      request.client = 1 + offered++ % 7;
-      request.deadline_ns = next_arrival + kDeadline;
-      const auto refusal = push(queue, std::move(request), next_arrival,
-                                {.cost_per_second = kSpeed, .running_cost = running});
-      if (refusal) {
-        ++refused;
-        EXPECT_THAT(refusal->message, HasSubstr("try again later"));
-      }
-    }
-    now = end;
-    for (const auto& [id, queued] : pulled.batch) late += now > *queued.job.deadline_ns ? 1 : 0;
-    answered += pulled.batch.size();
-    most_waiting = std::max(most_waiting, queue.cost());
-  }
-  EXPECT_NEAR(static_cast<double>(answered), 10 * kSpeed / kTokens, 60);
-  EXPECT_NEAR(static_cast<double>(refused) / static_cast<double>(offered), 2.0 / 3, 0.05);
-  // Who comes later may have the earlier turn; the reserve is enough for that.
-  EXPECT_EQ(late + expired, 0U);
-  EXPECT_LE(static_cast<double>(most_waiting), kSpeed * 0.2 / 1.25);
-}
-
 }  // namespace
 }  // namespace neso
