@@ -48,7 +48,7 @@ HOMES = {
     "oneapi/dnnl/*": ["engine/cpu/*", "simd/*_test.cc", "simd/*_bench.cc"],
     "boost/*": ["net/*"],
     "zlib.h": ["net/content_coding.cc"],
-    "absl/*": ["api/triton/repository_request.cc"],
+    "absl/*": ["api/triton/repository_request.cc", "api/grpc/grpc_server.cc"],
     "google/protobuf/*": ["config/*", "api/grpc/*"],
     "model_config.pb.h": ["config/*"],
     "*.pb.h": ["api/grpc/*", "load/grpc_protocol.cc"],
