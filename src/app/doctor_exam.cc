@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
+#include "model/loading/engine_loader.h"
 #include "model/loading/model_loader.h"
 #include "model/loading/probe_texts.h"
 #include "model/loading/self_check.h"
@@ -53,6 +54,7 @@ class Exam {
         }
       }
       warn_of_distance();
+      NESO_TRY_VOID(tell_default());
     }
     if (report_.probes == 0 && report_.well()) {
       report_.warnings.emplace_back(
@@ -143,6 +145,13 @@ class Exam {
       if (!forced) reason = forced.error().message;
     }
     report_.warnings.push_back(fmt::format("only ONNX Runtime can run this model: {}", reason));
+  }
+
+  Result<> tell_default() {
+    NESO_TRY(const OpenedEngine opened, open_own_engine(files_, {}, options_.engine.isa));
+    report_.default_precision = to_string(opened.info.precision);
+    report_.default_reason = opened.precision_reason;
+    return {};
   }
 
   // Far from fp32 is no fault of the folder, but nobody should serve it unawares.

@@ -148,6 +148,10 @@ std::string report_text(const DoctorReport& report) {
   if (!report.rows.empty()) {
     text += fmt::format("\nprecisions, over {} probe texts\n{}", report.probes, table(report));
   }
+  if (!report.default_precision.empty()) {
+    text += fmt::format("  served in {} unless told otherwise: {}\n", report.default_precision,
+                        report.default_reason);
+  }
   if (!report.warnings.empty()) text += "\nwarnings\n";
   for (const std::string& warning : report.warnings) text += fmt::format("  {}\n", warning);
   return text + fmt::format("\n{}\n", verdict(report));
@@ -169,6 +173,10 @@ std::string report_json(const DoctorReport& report) {
   writer.key("precisions").begin_array();
   for (const PrecisionRow& row : report.rows) write_row(writer, row);
   writer.end_array();
+  if (!report.default_precision.empty()) {
+    writer.key("default_precision").string(report.default_precision);
+    writer.key("default_reason").string(report.default_reason);
+  }
   write_list(writer, "warnings", report.warnings);
   write_list(writer, "problems", report.problems);
   writer.key("well").boolean(report.well());

@@ -46,6 +46,8 @@ struct DoctorReport {
   std::string model;
   std::vector<FactSection> sections;
   std::vector<PrecisionRow> rows;
+  std::string default_precision;  // our engine's when nobody chooses; empty: it does not encode
+  std::string default_reason;
   size_t probes = 0;       // texts that the cosines are over
   size_t long_tokens = 0;  // a text's, for tokens_per_s
   size_t short_tokens = 0;

@@ -33,6 +33,8 @@ DoctorReport healthy() {
       .cosines = {.mean = 0.999, .least = 0.997}, .vectors = 11, .bound = 0.98, .file = "f"};
   reduced.roof_share = 0.66;
   report.rows = {exact, reduced};
+  report.default_precision = "fp32";
+  report.default_reason = "of a reason";
   return report;
 }
 
@@ -43,6 +45,7 @@ TEST(DoctorReport, ThePrintedFormEndsWithTheVerdict) {
   EXPECT_THAT(text, HasSubstr("over 64 probe texts"));
   EXPECT_THAT(text, HasSubstr("0.998700  0.993700   9.64   0.997000"));
   EXPECT_THAT(text, HasSubstr("66 %\n"));
+  EXPECT_THAT(text, HasSubstr("\n  served in fp32 unless told otherwise: of a reason\n"));
   EXPECT_THAT(text, Not(HasSubstr("warnings")));
   EXPECT_THAT(text, EndsWith("\nwell: 'm' can be served (fp32, int8)\n"));
 }
@@ -62,6 +65,8 @@ TEST(DoctorReport, JsonHasTheSameAsNumbersAndLeavesOutWhatIsNotKnown) {
   ASSERT_TRUE(json) << json.error().message;
   EXPECT_EQ(json->find("texts")->find("max_tokens")->as_int(), 256);
   EXPECT_EQ(json->find("texts")->find("normalize")->as_bool(), true);
+  EXPECT_EQ(json->find("default_precision")->as_string(), "fp32");
+  EXPECT_EQ(json->find("default_reason")->as_string(), "of a reason");
   EXPECT_EQ(json->find("well")->as_bool(), true);
   const auto& rows = json->find("precisions")->array();
   ASSERT_EQ(rows.size(), 2U);

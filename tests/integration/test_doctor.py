@@ -57,6 +57,8 @@ class Doctor(unittest.TestCase):
         status, told = report(folder.parent)
         self.assertEqual((status, told["well"], told["problems"]), (0, True, []))
         self.assertEqual(told["architecture"]["hidden"], 384)
+        self.assertIn(told["default_precision"], ("fp32", "bf16"))
+        self.assertIn(f"served in {told['default_precision']} unless told otherwise: {told['default_reason']}", done.stdout)
         self.assertEqual([row["precision"] for row in told["precisions"]], ["fp32", "bf16", "int8"])
         for row, least in zip(told["precisions"], (0.9999, 0.999, 0.98)):
             self.assertGreaterEqual(row["reference_cosine_least"], least)
