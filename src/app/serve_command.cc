@@ -27,6 +27,7 @@
 #include "config/cache_folder.h"
 #include "config/environment.h"
 #include "config/server_options.h"
+#include "gpu/gpu_metrics.h"
 #include "model/model.h"
 #include "repository/repository.h"
 #include "repository/repository_poller.h"
@@ -110,6 +111,20 @@ void announce_signal(bool as_triton, int signal) {
   }
 }
 
+// The machine's CPUs and GPUs, as far as they are wanted.
+std::vector<std::shared_ptr<MetricSeries>> publish_machine(const ServerOptions& options,
+                                                           MetricRegistry& metrics) {
+  const auto interval_ns = static_cast<int64_t>(options.metrics_interval_ms * 1e6);
+  std::vector<std::shared_ptr<MetricSeries>> series;
+  if (options.allow_cpu_metrics)
+    series = publish_machine_metrics(metrics, system_clock(), interval_ns);
+  // Without a reader the driver need not start.
+  if (!options.allow_gpu_metrics || !options.allow_metrics) return series;
+  auto gpus = publish_gpu_metrics(metrics, system_clock(), interval_ns);
+  series.insert(series.end(), gpus.begin(), gpus.end());
+  return series;
+}
+
 Result<> serve(const ServerOptions& options, bool as_triton) {
   NESO_TRY_VOID(set_log_settings(options.log));
   for (const std::string& note : options.notes) log_warning("{}", note);
@@ -126,11 +141,7 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
   MemoryBudget memory(memory_budget_bytes(options));
   memory.publish(metrics);
   const auto pinned = publish_pinned_memory(metrics);
-  std::vector<std::shared_ptr<MetricSeries>> machine;
-  if (options.allow_cpu_metrics) {
-    machine = publish_machine_metrics(metrics, system_clock(),
-                                      static_cast<int64_t>(options.metrics_interval_ms * 1e6));
-  }
+  const auto machine = publish_machine(options, metrics);
   NESO_TRY(RepositoryOptions how, repository_options(options, memory));
   if (options.result_cache_bytes != 0)
     how.results = std::make_shared<ResultCache>(options.result_cache_bytes, &memory);

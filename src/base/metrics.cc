@@ -124,9 +124,11 @@ std::shared_ptr<SummaryMetric> MetricRegistry::summary(std::string_view family,
 
 std::shared_ptr<MetricSeries> MetricRegistry::computed(std::string_view family, MetricKind kind,
                                                        std::string_view help,
-                                                       std::function<double()> value) {
-  return find_or_add<MetricSeries>(
-      family, kind, help, {}, [&] { return std::make_shared<ComputedMetric>(std::move(value)); });
+                                                       std::function<double()> value,
+                                                       MetricLabels labels) {
+  return find_or_add<MetricSeries>(family, kind, help, std::move(labels), [&] {
+    return std::make_shared<ComputedMetric>(std::move(value));
+  });
 }
 
 std::string MetricRegistry::text() const {

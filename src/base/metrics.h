@@ -66,10 +66,10 @@ class MetricRegistry {
   // Of settings().summary_quantiles. `clock` outlives the series.
   std::shared_ptr<SummaryMetric> summary(std::string_view family, std::string_view help,
                                          MetricLabels labels, const Clock& clock) EXCLUDES(mutex_);
-  // A series without labels that asks for its value when it is read, one thread at a time.
+  // A series that asks for its value when it is read, one thread at a time.
   std::shared_ptr<MetricSeries> computed(std::string_view family, MetricKind kind,
-                                         std::string_view help, std::function<double()> value)
-      EXCLUDES(mutex_);
+                                         std::string_view help, std::function<double()> value,
+                                         MetricLabels labels = {}) EXCLUDES(mutex_);
 
   // "# HELP", "# TYPE" and the living series, families and labels sorted by name; a family without
   // one is left out.

@@ -19,8 +19,8 @@ struct Option {
   std::string_view name;  // without the dashes
   OptionValue value;
   std::string_view help;
-  // Why giving it changes nothing, as a clause ("models run on the CPU"); empty: the option is
-  // honoured.
+  // Why giving it changes nothing, as a clause ("GPUs are left to ONNX Runtime"); empty: the option
+  // is honoured.
   std::string_view no_effect = {};
   // With no_effect: the value that asks for what happens anyway, so that nobody need be told
   // ("false").

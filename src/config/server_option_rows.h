@@ -23,7 +23,7 @@ struct ServerDraft {
 inline constexpr int64_t kMaxPort = 65535;
 
 // Reasons that more than one section gives.
-inline constexpr std::string_view kNoGpu = "models run on the CPU";
+inline constexpr std::string_view kNoGpu = "GPUs are left to ONNX Runtime";
 
 // The rows write into `draft`, which outlives the table. Sections are in Triton's order.
 OptionTable server_option_table(std::string synopsis, ServerDraft& draft);

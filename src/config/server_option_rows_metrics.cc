@@ -62,19 +62,16 @@ OptionSection metrics_section(ServerOptions& o) {
   address.default_text = "that of --http-address";
   return {"Metrics",
           {{"allow-metrics", bool_value(o.allow_metrics), "Serve Prometheus metrics at /metrics."},
-           {.name = "allow-gpu-metrics",
-            .value = ignored_bool("true"),
-            .help = "Export metrics of the GPUs.",
-            .no_effect = kNoGpu,
-            .moot = "false"},
+           {"allow-gpu-metrics", bool_value(o.allow_gpu_metrics),
+            "Export metrics of the GPUs that NVIDIA's driver shows (nv_gpu_*)."},
            {"allow-cpu-metrics", bool_value(o.allow_cpu_metrics),
             "Export metrics of the machine's CPUs and memory (nv_cpu_*)."},
            {"metrics-address", std::move(address), "Address that the metrics server listens on."},
            {"metrics-port", integer_value(o.metrics_port, 0, kMaxPort),
             "Port of the metrics server; 0 takes any free one."},
            {"metrics-interval-ms", float_value(o.metrics_interval_ms, 1, 1e9),
-            "Milliseconds over which the CPUs' utilization is measured, at least; everything else "
-            "is as of the reading."},
+            "Milliseconds over which the CPUs' utilization is measured, at least, and for which a "
+            "reading of the GPUs stands; everything else is as of the reading."},
            {"metrics-config",
             {"<string>=<string>", "",
              [&o](std::string_view text) { return set_metrics_config(o, text); }},

@@ -63,6 +63,7 @@ struct ServerOptions {
   bool allow_metrics = true;
   std::string metrics_address;  // after parsing never empty: as http_address unless given
   uint16_t metrics_port = 8002;
+  bool allow_gpu_metrics = true;
   bool allow_cpu_metrics = true;
   double metrics_interval_ms = 2000;
   MetricSettings metrics;
