@@ -42,7 +42,7 @@ constexpr Note kRefused[] = {
 // What is worth a word about the others. Sorted.
 constexpr Note kNotes[] = {
     {"backend", "onnxruntime or neso; others are refused"},
-    {"cc_model_filenames", "there is no GPU whose compute capability could choose"},
+    {"cc_model_filenames", "the model is the same on every GPU"},
     {"dynamic_batching.max_queue_delay_microseconds",
      "an upper bound that is never used up: an idle engine does not wait"},
     {"dynamic_batching.preferred_batch_size",
@@ -51,30 +51,36 @@ constexpr Note kNotes[] = {
     {"input.allow_ragged_batch",
      "of a text encoder, whose texts are packed anyway; any other model is refused"},
     {"input.format", "checked only, as in Triton"},
-    {"instance_group.gpus", "runs on the CPU, with a warning"},
+    {"instance_group.gpus",
+     "each runs `count` instances; without one the CPU does, with a warning"},
     {"instance_group.host_policy", "instances run on any core"},
-    {"instance_group.kind", "KIND_GPU runs on the CPU, with a warning"},
+    {"instance_group.kind",
+     "KIND_GPU runs an ONNX graph by ONNX Runtime's CUDA provider, else on the CPU, with a "
+     "warning; "
+     "KIND_AUTO does where it can"},
     {"instance_group.rate_limiter",
      "with --rate-limit=execution_count; without it the log says that it is not"},
     {"instance_group.secondary_devices", "there is none"},
     {"model_transaction_policy.decoupled",
      "a graph answers each request once; it is served by calls and streams alike"},
     {"model_warmup", "runs on each instance before the version is ready"},
-    {"optimization.cuda", "there is no GPU"},
+    {"optimization.cuda", "of TensorRT's own backend"},
     {"optimization.eager_batching", "batches are gathered when they run"},
-    {"optimization.execution_accelerators", "graphs run on ONNX Runtime's own CPU kernels"},
-    {"optimization.gather_kernel_buffer_threshold", "there is no GPU"},
+    {"optimization.execution_accelerators.cpu_execution_accelerator",
+     "graphs run on ONNX Runtime's own CPU kernels"},
+    {"optimization.execution_accelerators.gpu_execution_accelerator",
+     "tensorrt and cuda with Triton's parameters, of instances that run on a GPU"},
+    {"optimization.gather_kernel_buffer_threshold", "inputs are gathered in ordinary memory"},
     {"optimization.graph.level", "of ONNX Runtime: -1 basic, 0 all, 1 extended, 2 none"},
-    {"optimization.input_pinned_memory.enable", "there is no GPU to copy to"},
-    {"optimization.output_pinned_memory.enable", "there is no GPU to copy from"},
-    {"optimization.priority", "there is no GPU stream to give a priority to"},
+    {"optimization.input_pinned_memory.enable", "ONNX Runtime copies to the GPU"},
+    {"optimization.output_pinned_memory.enable", "ONNX Runtime copies from the GPU"},
+    {"optimization.priority", "of TensorRT's own backend"},
     {"output.label_filename", "for classification"},
     {"parameters",
      "intra_op_thread_count, inter_op_thread_count, execution_mode, enable_mem_arena, "
      "enable_mem_pattern, memory.enable_memory_arena_shrinkage, "
      "session.use_device_allocator_for_initializers for ONNX Runtime; engine and precision for "
-     "ours. Those for GPUs are named "
-     "in the log, others are the model's own"},
+     "ours. Those of a GPU are listed below, others are the model's own"},
     {"platform", "onnxruntime_onnx, neso or ensemble; others are refused"},
     {"runtime", "there is one build of each backend"},
     {"sequence_batching.oldest.preserve_ordering",
@@ -82,7 +88,7 @@ constexpr Note kNotes[] = {
     {"sequence_batching.state.use_same_buffer_for_input_output", "a state has a buffer of its own"},
 };
 
-// Of which the log names those that a config sets. Sorted.
+// ONNX Runtime's CUDA provider's. Sorted.
 constexpr std::string_view kGpuParameters[] = {
     "arena_extend_strategy",     "cudnn_conv_algo_search", "cudnn_conv_use_max_workspace",
     "do_copy_in_default_stream", "gpu_mem_limit",
@@ -169,9 +175,10 @@ std::string config_fields_markdown() {
                                                                     : "refused";
     text += fmt::format("| `{}` | {} | {} |\n", path, word, note);
   }
-  text +=
-      fmt::format("\nParameters that only a GPU could give an effect, named in the log: `{}`.\n",
-                  fmt::join(kGpuParameters, "`, `"));
+  text += fmt::format(
+      "\nParameters of ONNX Runtime's CUDA provider, named in the log when no instance runs on "
+      "a GPU: `{}`.\n",
+      fmt::join(kGpuParameters, "`, `"));
   return text;
 }
 

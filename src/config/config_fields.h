@@ -19,7 +19,7 @@ struct ConfigField {
 // In the order of proto/model_config.proto.
 std::vector<ConfigField> config_fields();
 
-// Parameters of Triton's onnxruntime backend that only a GPU could give an effect.
+// Parameters of Triton's onnxruntime backend that only a GPU gives an effect.
 bool is_gpu_parameter(const std::string& key);
 
 std::string config_fields_markdown();

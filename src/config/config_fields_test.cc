@@ -65,7 +65,29 @@ TEST(ConfigFields, ParametersForGpusAreNamed) {
       "parameters { key: \"mine\" value { string_value: \"1\" } }",
       "config.pbtxt", "m");
   ASSERT_TRUE(config);
-  EXPECT_THAT(config->not_honoured, UnorderedElementsAre("parameters[\"gpu_mem_limit\"]"));
+  EXPECT_THAT(config->gpu_settings, UnorderedElementsAre("parameters[\"gpu_mem_limit\"]"));
+  EXPECT_THAT(config->not_honoured, testing::IsEmpty());
+}
+
+TEST(ConfigFields, AcceleratorsOfGpusAreReadAndThoseOfCpusNamed) {
+  const auto config = parse_model_config(
+      "optimization { execution_accelerators { "
+      "gpu_execution_accelerator { name: \"tensorrt\" "
+      "parameters { key: \"precision_mode\" value: \"FP16\" } } "
+      "gpu_execution_accelerator { name: \"cuda\" } "
+      "cpu_execution_accelerator { name: \"openvino\" } } }",
+      "config.pbtxt", "m");
+  ASSERT_TRUE(config);
+  ASSERT_EQ(config->gpu_accelerators.size(), 2U);
+  EXPECT_EQ(config->gpu_accelerators[0].name, "tensorrt");
+  EXPECT_EQ(config->gpu_accelerators[0].parameters.at("precision_mode"), "FP16");
+  EXPECT_EQ(config->gpu_accelerators[1].name, "cuda");
+  EXPECT_THAT(
+      config->gpu_settings,
+      UnorderedElementsAre("optimization.execution_accelerators.gpu_execution_accelerator"));
+  EXPECT_THAT(
+      config->not_honoured,
+      UnorderedElementsAre("optimization.execution_accelerators.cpu_execution_accelerator"));
 }
 
 // NESO_UPDATE_DOCS=1 config_test writes it anew.

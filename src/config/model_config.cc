@@ -152,6 +152,9 @@ ModelConfig to_model_config(inference::ModelConfig proto) {
     config.warmup_samples.push_back(to_warmup_sample(sample));
   config.version_policy = to_version_policy(proto);
   config.graph_optimization_level = proto.optimization().graph().level();
+  for (const auto& wish : proto.optimization().execution_accelerators().gpu_execution_accelerator())
+    config.gpu_accelerators.push_back(
+        {wish.name(), {wish.parameters().begin(), wish.parameters().end()}});
   for (const auto& [key, value] : proto.parameters())
     config.parameters.emplace(key, value.string_value());
   config.metric_tags.insert(proto.metric_tags().begin(), proto.metric_tags().end());
@@ -180,8 +183,10 @@ Result<ModelConfig> checked_config(inference::ModelConfig proto, std::string_vie
   if (proto.name().empty()) proto.set_name(std::string(model_name));
   NESO_TRY_VOID(check_config(proto));
   std::vector<std::string> not_honoured = fields_without_effect(proto);
+  std::vector<std::string> gpu_settings = settings_of_gpus(proto);
   ModelConfig config = to_model_config(std::move(proto));
   config.not_honoured = std::move(not_honoured);
+  config.gpu_settings = std::move(gpu_settings);
   return config;
 }
 

@@ -75,6 +75,12 @@ struct EnsembleStep {
   std::map<std::string, std::string> output_map;  // the same
 };
 
+// What an instance on a GPU is to use, in the order of the file: "tensorrt" or "cuda".
+struct GpuAccelerator {
+  std::string name;
+  std::map<std::string, std::string> parameters;
+};
+
 struct ModelConfig {
   std::string name;
   std::string platform;  // "onnxruntime_onnx", "neso", ...
@@ -91,12 +97,15 @@ struct ModelConfig {
   std::vector<WarmupSample> warmup_samples;
   VersionPolicy version_policy;
   int graph_optimization_level = 0;  // of ONNX Runtime: -1 basic, 0 all, 1 extended, 2 none
+  std::vector<GpuAccelerator> gpu_accelerators;   // optimization.execution_accelerators
   std::map<std::string, std::string> parameters;  // key -> string_value
   std::map<std::string, std::string> metric_tags;
   std::map<std::string, std::vector<double>> histogram_buckets;  // by family of metrics
   // Fields that the file sets and this build does not act on yet, by path ("optimization.cuda"); to
   // be logged once.
   std::vector<std::string> not_honoured;
+  // The same of what has its effect on a GPU only.
+  std::vector<std::string> gpu_settings;
 
   // The whole message; opaque outside config/. Never null in what the functions below return, and
   // they need it in what they are given.
@@ -128,7 +137,8 @@ struct ModelFacts {
   std::vector<ModelTensor> outputs;
   bool supports_batching = false;      // every input and output can have a leading batch dimension
   int64_t default_max_batch_size = 4;  // when it does and the config names none
-  int default_instance_count = 1;
+  int default_instance_count = 1;      // on the CPU
+  std::vector<int> gpus;  // those that KIND_AUTO and KIND_GPU mean; empty: there is none
 };
 // Triton's auto-completion (triton.md 3.8), then validation of the whole; logs Triton's warning
 // when it chooses a batch size. `auto_complete` false: only validated.

@@ -190,19 +190,22 @@ void fill_scheduling(Proto& config) {
   }
 }
 
-// Instances run on the CPU here; a group that asks for a GPU keeps its word, and serving/ says what
-// becomes of it.
-void fill_instance_groups(Proto& config, int default_count) {
+// Without a GPU a group that asks for one keeps its word; whoever loads the model says what becomes
+// of it.
+void fill_instance_groups(Proto& config, const ModelFacts& facts) {
   if (config.instance_group().empty()) config.add_instance_group()->set_name(config.name());
   for (int i = 0; i < config.instance_group_size(); ++i) {
     inference::ModelInstanceGroup& group = *config.mutable_instance_group(i);
     if (group.name().empty()) group.set_name(fmt::format("{}_{}", config.name(), i));
     if (group.kind() == inference::ModelInstanceGroup::KIND_AUTO) {
-      group.set_kind(group.gpus().empty() ? inference::ModelInstanceGroup::KIND_CPU
-                                          : inference::ModelInstanceGroup::KIND_GPU);
+      group.set_kind(group.gpus().empty() && facts.gpus.empty()
+                         ? inference::ModelInstanceGroup::KIND_CPU
+                         : inference::ModelInstanceGroup::KIND_GPU);
     }
+    if (group.kind() == inference::ModelInstanceGroup::KIND_GPU && group.gpus().empty())
+      group.mutable_gpus()->Add(facts.gpus.begin(), facts.gpus.end());
     const bool on_cpu = group.kind() == inference::ModelInstanceGroup::KIND_CPU;
-    if (group.count() < 1) group.set_count(on_cpu ? std::max(default_count, 1) : 1);
+    if (group.count() < 1) group.set_count(on_cpu ? std::max(facts.default_instance_count, 1) : 1);
   }
 }
 
@@ -219,7 +222,7 @@ void fill_defaults(Proto& config, const ModelFacts& facts) {
     optimization.mutable_input_pinned_memory()->set_enable(true);
   if (!optimization.has_output_pinned_memory())
     optimization.mutable_output_pinned_memory()->set_enable(true);
-  fill_instance_groups(config, facts.default_instance_count);
+  fill_instance_groups(config, facts);
 }
 
 }  // namespace
@@ -238,6 +241,7 @@ Result<ModelConfig> complete_model_config(const ModelConfig& written, const Mode
   NESO_TRY_VOID(check_config(config));
   ModelConfig completed = to_model_config(std::move(config));
   completed.not_honoured = written.not_honoured;
+  completed.gpu_settings = written.gpu_settings;
   return completed;
 }
 

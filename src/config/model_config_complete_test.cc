@@ -198,6 +198,26 @@ TEST(CompleteModelConfig, NamesGroupsAndSettlesTheirKindAndCount) {
   EXPECT_EQ(config.instance_groups[3].count, 1);
 }
 
+TEST(CompleteModelConfig, WithGpusAutoIsGpuAndNoListIsAllOfThem) {
+  ModelFacts facts = encoder_facts();
+  facts.gpus = {0, 1};
+  const ModelConfig config = completed(
+      "instance_group [ { }, { kind: KIND_GPU count: 2 }, { kind: KIND_GPU gpus: 1 }, { kind: "
+      "KIND_CPU } ]",
+      facts);
+  const auto& groups = config.instance_groups;
+  ASSERT_EQ(groups.size(), 4u);
+  EXPECT_EQ(groups[0].kind, InstanceKind::Gpu);
+  EXPECT_EQ(groups[0].count, 1);
+  EXPECT_THAT(groups[0].gpus, ElementsAre(0, 1));
+  EXPECT_EQ(groups[1].count, 2);
+  EXPECT_THAT(groups[1].gpus, ElementsAre(0, 1));
+  EXPECT_THAT(groups[2].gpus, ElementsAre(1));
+  EXPECT_EQ(groups[3].kind, InstanceKind::Cpu);
+  EXPECT_THAT(groups[3].gpus, IsEmpty());
+  EXPECT_EQ(completed("", facts).instance_groups.front().kind, InstanceKind::Gpu);
+}
+
 TEST(CompleteModelConfig, CarriesOnWhatIsNotHonoured) {
   EXPECT_THAT(completed("runtime: \"r\"", encoder_facts()).not_honoured, ElementsAre("runtime"));
   EXPECT_THAT(completed("", encoder_facts()).not_honoured,

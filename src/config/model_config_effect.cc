@@ -50,6 +50,7 @@ constexpr std::string_view kHonoured[] = {
     "model_metrics",
     "model_warmup",
     "name",
+    "optimization.execution_accelerators.gpu_execution_accelerator",
     "optimization.graph.level",
     "output.data_type",
     "output.dims",
@@ -83,6 +84,7 @@ constexpr std::string_view kOpened[] = {
     "instance_group",
     "model_transaction_policy",
     "optimization",
+    "optimization.execution_accelerators",
     "optimization.graph",
     "optimization.input_pinned_memory",
     "optimization.output_pinned_memory",
@@ -130,6 +132,14 @@ std::vector<std::string> fields_without_effect(const inference::ModelConfig& con
   static_assert(std::is_sorted(std::begin(kOpened), std::end(kOpened)));
   std::set<std::string> paths;
   collect(config, "", paths);
+  return {paths.begin(), paths.end()};
+}
+
+std::vector<std::string> settings_of_gpus(const inference::ModelConfig& config) {
+  std::set<std::string> paths;
+  const auto& accelerators = config.optimization().execution_accelerators();
+  if (accelerators.gpu_execution_accelerator_size() > 0)
+    paths.insert("optimization.execution_accelerators.gpu_execution_accelerator");
   for (const auto& [key, value] : config.parameters()) {
     if (is_gpu_parameter(key)) paths.insert(fmt::format("parameters[\"{}\"]", key));
   }

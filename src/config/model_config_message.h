@@ -39,6 +39,8 @@ SequenceBatching to_sequence_batching(const inference::ModelConfig& config);
 // Paths of the set fields that this build does not act on: "optimization.cuda",
 // "dynamic_batching.priority_levels".
 std::vector<std::string> fields_without_effect(const inference::ModelConfig& config);
+// ModelConfig::gpu_settings.
+std::vector<std::string> settings_of_gpus(const inference::ModelConfig& config);
 
 // The lists behind that: acted on with all that is below it; a message that is looked into.
 bool is_honoured_field(const std::string& path);
@@ -46,7 +48,7 @@ bool is_opened_field(const std::string& path);
 // No field is set that changes what the model computes and that this build cannot act on.
 Result<> check_refused_fields(const inference::ModelConfig& config);
 
-// The plain struct with the message attached; not_honoured stays empty.
+// The plain struct with the message attached; not_honoured and gpu_settings stay empty.
 ModelConfig to_model_config(inference::ModelConfig proto);
 
 }  // namespace neso
