@@ -33,7 +33,7 @@ struct TensorSpec {
 
 struct EngineInfo {
   std::string name;    // "cpu", "onnx"
-  std::string device;  // "CPU"
+  std::string device;  // "CPU", "GPU 0"
   Precision precision = Precision::Fp32;
   bool can_encode = false;
   bool can_run = false;

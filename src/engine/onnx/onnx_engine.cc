@@ -3,6 +3,8 @@
 // text encoders.
 #include "engine/onnx/onnx_engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -22,10 +24,10 @@ namespace {
 
 class OnnxEngine final : public Engine {
  public:
-  OnnxEngine(OrtModel model, int32_t pad_token_id)
-      : model_(std::move(model)), pad_token_id_(pad_token_id) {
+  OnnxEngine(OrtModel model, const OnnxOptions& options)
+      : model_(std::move(model)), pad_token_id_(options.pad_token_id) {
     info_.name = "onnx";
-    info_.device = "CPU";
+    info_.device = options.gpu ? fmt::format("GPU {}", options.gpu->device) : "CPU";
     info_.can_run = true;
     info_.inputs = model_.inputs();
     info_.outputs = model_.outputs();
@@ -204,7 +206,7 @@ Result<std::unique_ptr<Engine>> open_onnx_engine(std::shared_ptr<OnnxRuntime> ru
                                                  const OnnxOptions& options) {
   NESO_TRY_VOID(check_onnx_file(model));
   NESO_TRY(auto opened, OrtModel::open(std::move(runtime), model, options));
-  auto engine = std::make_unique<OnnxEngine>(std::move(opened), options.pad_token_id);
+  auto engine = std::make_unique<OnnxEngine>(std::move(opened), options);
   engine->probe_encoder();
   return std::unique_ptr<Engine>(std::move(engine));
 }

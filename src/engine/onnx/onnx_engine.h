@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any ONNX model through ONNX Runtime (CPU), whose library is opened at run time. See
-// docs/adr/0004.
+// Any ONNX model through ONNX Runtime, on the CPU or on a GPU; its library is opened at run time.
+// See docs/adr/0004.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,16 @@
 
 namespace neso {
 
+// How a session uses a GPU. Keys and values are those of ONNX Runtime's providers:
+// https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html and
+// TensorRT-ExecutionProvider.html.
+struct OnnxGpu {
+  using Settings = std::map<std::string, std::string>;
+  int device = 0;  // as CUDA counts
+  Settings cuda;
+  std::optional<Settings> tensorrt;  // when there: asked before CUDA, which takes the rest
+};
+
 struct OnnxOptions {
   // 0: ONNX Runtime's default. Names and meaning as Triton's onnxruntime backend has them.
   int intra_op_threads = 0;
@@ -25,6 +35,7 @@ struct OnnxOptions {
   bool enable_mem_pattern = true;
   std::string arena_shrinkage;  // after each run, of these devices: "cpu:0"; empty: of none
   bool use_device_allocator_for_initializers = false;
+  std::optional<OnnxGpu> gpu;  // empty: the CPU
   // For encode: the id that fills padded places.
   int32_t pad_token_id = 0;
 };
@@ -36,6 +47,9 @@ class OnnxRuntime;
 Result<std::shared_ptr<OnnxRuntime>> open_onnx_runtime(const std::filesystem::path& library = {});
 // "1.32.0"
 std::string onnx_runtime_version(const OnnxRuntime& runtime);
+// That the library was built with the CUDA provider, or how to get one that was. Whether it can be
+// used is seen when a model is opened with it.
+Result<> check_cuda_provider(const OnnxRuntime& runtime);
 
 // The bytes of model.onnx with its external data, without opening it; errors as
 // open_onnx_engine's.

@@ -107,10 +107,13 @@ std::optional<std::string_view> cut_between(std::string_view& rest, std::string_
   return found;
 }
 
-bool is_about_memory(std::string_view text) {
-  return text.find("allocate memory") != std::string_view::npos ||
-         text.find("bad_alloc") != std::string_view::npos ||
-         text.find("out of memory") != std::string_view::npos;
+// That memory ran out, or that CUDA or one of its libraries failed.
+bool is_about_the_machine(std::string_view text) {
+  constexpr std::string_view kWords[] = {"allocate memory", "bad_alloc",   "out of memory",
+                                         "CUDA failure",    "CUDA error",  "CUBLAS failure",
+                                         "CUDNN failure",   "CUDNN_STATUS"};
+  return std::ranges::any_of(
+      kWords, [&](std::string_view words) { return text.find(words) != std::string_view::npos; });
 }
 
 }  // namespace
@@ -162,7 +165,7 @@ std::optional<std::string> refused_inputs(std::string_view message) {
   std::string_view rest = message;
   const auto kind = cut_between(rest, "while running ", " node.");
   const auto name = cut_between(rest, "Name:'", "' Status Message: ");
-  if (!kind || !name || is_about_memory(rest)) return std::nullopt;
+  if (!kind || !name || is_about_the_machine(rest)) return std::nullopt;
   // In front of the reason there may be the condition, in C++, that did not hold.
   constexpr std::string_view kCondition = " was false. ";
   const size_t condition = rest.find(kCondition);

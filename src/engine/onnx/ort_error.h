@@ -27,7 +27,8 @@ Result<> ort_check_load(const OrtApi& api, OrtStatus* status);
 Result<> ort_check_run(const OrtApi& api, OrtStatus* status);
 
 // "Non-zero status code returned while running Gather node. Name:'/a/Gather' Status Message: ...",
-// cleaned, as a sentence about the inputs; nullopt for any other text and for one about memory.
+// cleaned, as a sentence about the inputs; nullopt for any other text and for one about memory or a
+// GPU.
 std::optional<std::string> refused_inputs(std::string_view message);
 
 // The library's text for a user: one line, source locations ("/onnxruntime_src/.../x.h:91

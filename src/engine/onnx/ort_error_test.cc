@@ -76,6 +76,9 @@ TEST(OrtError, BlamesNoInputForWantOfMemoryOrWithoutANode) {
   EXPECT_FALSE(refused_inputs(
       "Non-zero status code returned while running MatMul node. Name:'/m' Status Message: Failed "
       "to allocate memory for requested buffer of size 17179869184"));
+  EXPECT_FALSE(refused_inputs(
+      "Non-zero status code returned while running MatMul node. Name:'/m' Status Message: CUBLAS "
+      "failure 13: CUBLAS_STATUS_EXECUTION_FAILED ; GPU=0"));
   EXPECT_FALSE(refused_inputs("Failed to load the model"));
   EXPECT_FALSE(refused_inputs("while running node. Name:'"));
   EXPECT_FALSE(refused_inputs(""));

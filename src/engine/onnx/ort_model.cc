@@ -11,6 +11,7 @@
 #include "base/cores.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "engine/onnx/gpu_providers.h"
 #include "engine/onnx/ort_error.h"
 #include "engine/onnx/ort_value.h"
 
@@ -189,6 +190,7 @@ Result<OrtModel> OrtModel::open(std::shared_ptr<const OnnxRuntime> runtime,
                                 const std::filesystem::path& path, const OnnxOptions& options) {
   const OrtApi& api = runtime->api();
   NESO_TRY(const auto settings, session_options(api, options));
+  if (options.gpu) NESO_TRY_VOID(append_gpu_providers(*runtime, settings.get(), *options.gpu));
   OrtSession* raw = nullptr;
   NESO_TRY_VOID(
       ort_check_load(api, api.CreateSession(runtime->env(), path.c_str(), settings.get(), &raw)));
