@@ -33,7 +33,7 @@ Result<BenchEngine> open(const PrecisionRow& row, const ModelFiles& files,
   } else {
     NESO_TRY(opened, open_engine(files, EngineKind::Onnx, config, options));
   }
-  NESO_TRY(auto engine, opened.make(1));
+  NESO_TRY(auto engine, opened.make({.gpu = opened.first_gpu}));
   return BenchEngine{.label = row.engine, .precision = row.precision, .engine = std::move(engine)};
 }
 

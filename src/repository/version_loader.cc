@@ -48,19 +48,6 @@ fs::path config_path(const fs::path& model_folder, const std::string& config_nam
   return model_folder / "config.pbtxt";
 }
 
-void warn_about_gpus(const ModelConfig& config) {
-  const auto wants_gpu = [](const InstanceGroup& group) {
-    return group.kind == InstanceKind::Gpu ||
-           (group.kind == InstanceKind::Auto && !group.gpus.empty());
-  };
-  if (std::ranges::none_of(config.instance_groups, wants_gpu)) return;
-  log_warning(
-      "model '{}': its instance_group asks for a GPU (KIND_GPU), but this build has no GPU "
-      "support; "
-      "it runs on the CPU",
-      config.name);
-}
-
 void note_resources_without_a_limiter(const ModelConfig& config) {
   const auto needs_some = [](const InstanceGroup& group) { return !group.resources.needs.empty(); };
   if (std::ranges::none_of(config.instance_groups, needs_some)) return;
@@ -119,7 +106,6 @@ Result<ModelToLoad> VersionLoader::prepare(FoundModel found,
     log_warning("model '{}': its config sets {}, which this server does not act on", found.name,
                 fmt::join(config.not_honoured, ", "));
   }
-  warn_about_gpus(config);
   if (!options_.rate_limiter) note_resources_without_a_limiter(config);
   auto versions = select_versions(config, found.versions);
   if (versions.empty()) return not_found("{}", no_version_sentence(found.name));

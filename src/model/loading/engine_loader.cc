@@ -2,61 +2,22 @@
 #include "model/loading/engine_loader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
+#include "base/check.h"
 #include "base/cores.h"
 #include "base/error.h"
 #include "engine/cpu/cpu_engine.h"
 #include "engine/finite_retry.h"
 #include "engine/onnx/onnx_engine.h"
+#include "gpu/gpu_devices.h"
 #include "model/loading/faithful_precision.h"
+#include "model/loading/onnx_options.h"
 #include "simd/cpu.h"
 
 namespace neso {
 namespace {
-
-// A parameter of Triton's onnxruntime backend: an integer of `least` to `most`.
-Result<int> number_parameter(const ModelConfig& config, const char* key, int otherwise, int most) {
-  const auto found = config.parameters.find(key);
-  if (found == config.parameters.end()) return otherwise;
-  const std::string& text = found->second;
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && value >= 0 && value <= most) {
-    return value;
-  }
-  return invalid_argument("model '{}': parameter '{}' is '{}'; it is a number from 0 to {}",
-                          config.name, key, text, most);
-}
-
-Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id) {
-  constexpr int kMostThreads = 1024;
-  OnnxOptions options;
-  options.pad_token_id = pad_token_id;
-  options.graph_optimization_level = config.graph_optimization_level;
-  NESO_TRY(options.intra_op_threads,
-           number_parameter(config, "intra_op_thread_count", 0, kMostThreads));
-  // By itself ONNX Runtime starts a thread for each core, whatever a container's quota says.
-  if (options.intra_op_threads == 0 && cgroup_cores() != 0)
-    options.intra_op_threads = static_cast<int>(usable_cores());
-  NESO_TRY(options.inter_op_threads,
-           number_parameter(config, "inter_op_thread_count", 0, kMostThreads));
-  NESO_TRY(options.execution_mode, number_parameter(config, "execution_mode", 0, 1));
-  NESO_TRY(const int arena, number_parameter(config, "enable_mem_arena", 1, 1));
-  NESO_TRY(const int pattern, number_parameter(config, "enable_mem_pattern", 1, 1));
-  NESO_TRY(const int initializers,
-           number_parameter(config, "session.use_device_allocator_for_initializers", 0, 1));
-  options.use_device_allocator_for_initializers = initializers == 1;
-  if (const auto found = config.parameters.find("memory.enable_memory_arena_shrinkage");
-      found != config.parameters.end()) {
-    options.arena_shrinkage = found->second;
-  }
-  options.enable_mem_arena = arena == 1;
-  options.enable_mem_pattern = pattern == 1;
-  return options;
-}
 
 // The same model in fp32, read from its folders when it is first needed.
 class ExactWeights {
@@ -105,24 +66,119 @@ Result<FaithfulWeights> load_weights(const Checkpoint& checkpoint,
   return chosen;
 }
 
-Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& config,
-                               const std::filesystem::path& library) {
-  NESO_TRY(const OnnxOptions options,
-           onnx_options(config, files.checkpoint ? files.checkpoint->pad_token_id : 0));
-  NESO_TRY(auto runtime, open_onnx_runtime(library));
-  NESO_TRY(auto first, open_onnx_engine(runtime, files.onnx_model, options));
-  OpenedEngine opened;
-  opened.kind = EngineKind::Onnx;
-  opened.info = first->info();
-  opened.own = false;
-  opened.graph = true;
+// Our engine instead of the graph's, by the config's word.
+bool asks_for_own_engine(const ModelConfig& config) {
+  const auto wish = config.parameters.find("engine");
+  return wish != config.parameters.end() && wish->second == "cpu";
+}
+
+std::string asks_for_a_gpu(const ModelConfig& config, std::string_view why_not) {
+  return fmt::format(
+      "model '{}' asks for a GPU (KIND_GPU in its instance_group) and runs on the CPU: {}",
+      config.name, why_not);
+}
+
+std::string own_engine_warning(const ModelConfig& config) {
+  if (gpu_wish(config) != GpuWish::Asked) return {};
+  return asks_for_a_gpu(config,
+                        "neso's own engine has no GPU; to use one, serve model.onnx with backend "
+                        "\"onnxruntime\", or say KIND_CPU");
+}
+
+// The ids of the GPUs that this ONNX Runtime could use, or why there are none.
+Result<std::vector<int>> usable_gpus(const OnnxRuntime& runtime, GpuWish wish) {
+  // Who did not ask for a GPU is spared the start of the driver where it would be for nothing; who
+  // did is told first that there is none.
+  if (wish != GpuWish::Asked) NESO_TRY_VOID(check_cuda_provider(runtime));
+  NESO_TRY(const auto gpus, find_gpus());
+  NESO_TRY_VOID(check_cuda_provider(runtime));
+  std::vector<int> ids;
+  for (const GpuDevice& gpu : gpus) ids.push_back(gpu.id);
+  return ids;
+}
+
+// How a graph was opened first.
+struct OnnxOpening {
+  std::unique_ptr<Engine> engine;
+  OnnxOptions options;
+  std::string failure;  // of a provider that was tried before
+};
+
+// The first that works: on the GPU with TensorRT, with CUDA alone, on the CPU.
+Result<OnnxOpening> open_somewhere(const std::shared_ptr<OnnxRuntime>& runtime,
+                                   const std::filesystem::path& model, OnnxOptions wanted) {
+  std::vector<OnnxOptions> ways = {wanted};
+  if (wanted.gpu && std::exchange(wanted.gpu->tensorrt, std::nullopt)) ways.push_back(wanted);
+  if (std::exchange(wanted.gpu, std::nullopt)) ways.push_back(wanted);
+  std::string failure;
+  for (const OnnxOptions& way : ways) {
+    auto engine = open_onnx_engine(runtime, model, way);
+    if (engine) return OnnxOpening{*std::move(engine), way, std::move(failure)};
+    if (!way.gpu) return std::move(engine).error();
+    if (failure.empty()) failure = engine.error().message;
+  }
+  return internal_error("no way to open {} was tried", model.string());
+}
+
+// Of an opening that is not what the config wanted.
+std::string failure_warning(const ModelConfig& config, const OnnxOpening& opening) {
+  return fmt::format(
+      "model '{}' runs on the {}: {}. Install the CUDA and cuDNN (for 'tensorrt' also the "
+      "TensorRT) "
+      "that this ONNX Runtime was built for where the loader finds them (LD_LIBRARY_PATH)",
+      config.name,
+      opening.options.gpu ? "GPU without the TensorRT that its config asks for"
+                          : "CPU, though there is a GPU",
+      opening.failure);
+}
+
+// Hands out the opened engine where it was opened; others are opened as it was.
+auto onnx_maker(std::shared_ptr<OnnxRuntime> runtime, std::filesystem::path model,
+                OnnxOpening first) {
   // A std::function is copied, so what it hands over is shared.
-  const auto kept = std::make_shared<std::unique_ptr<Engine>>(std::move(first));
-  opened.make = [kept, runtime, model = files.onnx_model,
-                 options](size_t) -> Result<std::unique_ptr<Engine>> {
-    if (*kept) return std::move(*kept);
+  const auto kept = std::make_shared<std::unique_ptr<Engine>>(std::move(first.engine));
+  return [kept, runtime = std::move(runtime), model = std::move(model),
+          as_first = std::move(first.options)](
+             const EngineShare& share) -> Result<std::unique_ptr<Engine>> {
+    NESO_CHECK(as_first.gpu || !share.gpu);
+    OnnxOptions options = as_first;
+    if (!share.gpu) options.gpu.reset();
+    if (share.gpu) options.gpu->device = *share.gpu;
+    const bool same_place = options.gpu.has_value() == as_first.gpu.has_value() &&
+                            (!options.gpu || options.gpu->device == as_first.gpu->device);
+    if (*kept && same_place) return std::move(*kept);
     return open_onnx_engine(runtime, model, options);
   };
+}
+
+Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& config,
+                               const std::filesystem::path& library) {
+  NESO_TRY(OnnxOptions options,
+           onnx_options(config, files.checkpoint ? files.checkpoint->pad_token_id : 0));
+  NESO_TRY(auto runtime, open_onnx_runtime(library));
+  OpenedEngine opened;
+  const GpuWish wish = gpu_wish(config);
+  if (asks_for_own_engine(config)) {
+    opened.gpu_warning = own_engine_warning(config);
+  } else if (wish != GpuWish::None) {
+    auto gpus = usable_gpus(*runtime, wish);
+    if (gpus) {
+      NESO_TRY(const int device, first_gpu(config, *gpus));
+      NESO_TRY(options.gpu, onnx_gpu(config, device));
+      opened.gpus = *std::move(gpus);
+    } else if (wish == GpuWish::Asked) {
+      opened.gpu_warning = asks_for_a_gpu(config, gpus.error().message);
+    }
+  }
+  NESO_TRY(OnnxOpening first, open_somewhere(runtime, files.onnx_model, options));
+  if (!first.failure.empty()) opened.gpu_warning = failure_warning(config, first);
+  if (!first.options.gpu) opened.gpus.clear();
+  opened.kind = EngineKind::Onnx;
+  opened.info = first.engine->info();
+  opened.own = false;
+  opened.graph = true;
+  if (first.options.gpu) opened.first_gpu = first.options.gpu->device;
+  opened.make = onnx_maker(std::move(runtime), files.onnx_model, std::move(first));
   return opened;
 }
 
@@ -135,15 +191,15 @@ Result<OpenedEngine> open_own_engine(const ModelFiles& files, std::optional<Prec
   OpenedEngine opened;
   opened.kind = EngineKind::Cpu;
   opened.precision_reason = loaded.reason;
-  opened.make =
-      [loaded, exact = ExactWeights(files, isa)](size_t count) -> Result<std::unique_ptr<Engine>> {
-    const size_t threads = std::max<size_t>(1, usable_cores() / count);
+  opened.make = [loaded, exact = ExactWeights(files, isa)](
+                    const EngineShare& share) -> Result<std::unique_ptr<Engine>> {
+    const size_t threads = std::max<size_t>(1, usable_cores() / share.count);
     NESO_TRY(auto engine, make_cpu_engine(loaded.weights, {.threads = threads}));
     if (loaded.precision == Precision::Fp32) return engine;
     return retry_when_not_finite(std::move(engine),
                                  [exact, threads] { return exact.make_engine(threads); });
   };
-  NESO_TRY(const auto first, opened.make(usable_cores()));
+  NESO_TRY(const auto first, opened.make({.count = usable_cores()}));
   opened.info = first->info();
   return opened;
 }
@@ -152,7 +208,9 @@ Result<OpenedEngine> open_engine(const ModelFiles& files, EngineKind kind,
                                  const ModelConfig& config, const EngineOptions& options) {
   if (kind == EngineKind::Onnx) return open_onnx(files, config, options.onnx_runtime_library);
   NESO_TRY(const auto precision, engine_precision(config, options));
-  return open_own_engine(files, precision, options.isa);
+  NESO_TRY(OpenedEngine opened, open_own_engine(files, precision, options.isa));
+  opened.gpu_warning = own_engine_warning(config);
+  return opened;
 }
 
 Result<std::optional<Precision>> parse_precision_choice(std::string_view name) {
@@ -172,13 +230,10 @@ Result<std::optional<Precision>> engine_precision(const ModelConfig& config,
                           precision.error().message);
 }
 
-size_t instance_count(const ModelConfig& config, bool own) {
-  size_t count = 0;
-  for (const InstanceGroup& group : config.instance_groups) {
-    count += static_cast<size_t>(std::max(1, group.count));
-  }
-  count = std::max<size_t>(1, count);
-  return own ? std::min(count, usable_cores()) : count;
+std::vector<InstancePlace> engine_places(const ModelConfig& config, const OpenedEngine& engine) {
+  std::vector<InstancePlace> places = instance_places(config, engine.gpus);
+  if (engine.own && places.size() > usable_cores()) places.resize(usable_cores());
+  return places;
 }
 
 }  // namespace neso

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "config/model_config.h"
 #include "engine/engine.h"
+#include "model/loading/instances.h"
 #include "model/loading/model_files.h"
 
 namespace neso {
@@ -27,15 +28,24 @@ struct EngineOptions {
   std::string isa;  // empty: the best of this CPU
 };
 
+// What one of a model's engines gets of the machine.
+struct EngineShare {
+  size_t count = 1;             // the cores, divided by that many engines
+  std::optional<int> gpu = {};  // of OpenedEngine::gpus; empty: the CPU
+};
+
 struct OpenedEngine {
   EngineKind kind = EngineKind::Cpu;
   EngineInfo info;
   bool own = true;               // our engine encodes: texts of a batch are packed, not padded
   bool graph = false;            // ONNX Runtime runs the model's graph
   std::string precision_reason;  // empty: somebody chose it
-  // One engine with its share of the cores, 1 of `count`. The first call hands out the one that was
-  // opened for `info`, when there was one.
-  std::function<Result<std::unique_ptr<Engine>>(size_t count)> make;
+  std::vector<int> gpus;         // that instances may be on, all there are; empty: the CPU only
+  std::optional<int> first_gpu;  // where the engine of `info` was opened; empty: the CPU
+  std::string gpu_warning;       // what the config asks for and does not get; empty: nothing
+  // One engine. The first call for the place of the engine that was opened for `info` hands out
+  // that one, when there was one.
+  std::function<Result<std::unique_ptr<Engine>>(const EngineShare& share)> make;
 };
 
 Result<OpenedEngine> open_engine(const ModelFiles& files, EngineKind kind,
@@ -52,8 +62,8 @@ Result<std::optional<Precision>> parse_precision_choice(std::string_view name);
 Result<std::optional<Precision>> engine_precision(const ModelConfig& config,
                                                   const EngineOptions& options);
 
-// How many engines the completed config's instance groups ask for, at least 1. Our own engine gets
-// no more than there are cores, since each of them already uses several.
-size_t instance_count(const ModelConfig& config, bool own);
+// The engines that the completed config's instance groups ask for, at least one. Our own engine
+// gets no more than there are cores, since each of them already uses several.
+std::vector<InstancePlace> engine_places(const ModelConfig& config, const OpenedEngine& engine);
 
 }  // namespace neso

@@ -83,19 +83,18 @@ Result<> warm_up(const Loading& loading, const ModelParts& parts,
   return {};
 }
 
-// The places of the engines at the server's rate limiter, in the order of their instance groups.
-Result<std::vector<std::shared_ptr<RateSeat>>> enroll(const Loading& loading, size_t engines) {
+// The places of the engines at the server's rate limiter.
+Result<std::vector<std::shared_ptr<RateSeat>>> enroll(const Loading& loading,
+                                                      std::span<const InstancePlace> places) {
   constexpr int kCpu = 0;  // Triton's number of the device
   std::vector<std::shared_ptr<RateSeat>> seats;
   if (!loading.options.rate_limiter) return seats;
-  for (const InstanceGroup& group : loading.config.instance_groups) {
-    for (int i = 0; i < std::max(1, group.count) && seats.size() < engines; ++i) {
-      NESO_TRY(auto seat, loading.options.rate_limiter->enroll(group.resources, kCpu));
-      seats.push_back(std::move(seat));
-    }
+  for (const InstancePlace& place : places) {
+    NESO_TRY(auto seat, loading.options.rate_limiter->enroll(place.group->resources,
+                                                             place.gpu.value_or(kCpu)));
+    seats.push_back(std::move(seat));
   }
   if (std::ranges::none_of(seats, [](const auto& seat) { return seat != nullptr; })) seats.clear();
-  if (!seats.empty()) seats.resize(engines);
   return seats;
 }
 
@@ -136,15 +135,15 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Model
                                                    MetricRegistry& metrics) {
   const auto* encoder = std::get_if<EncoderModel>(&parts.kind);
   // Completion counts instances as Triton does for a graph; our own engine uses all cores in one.
-  const size_t count = loading.engine.own && !loading.instances_declared
-                           ? 1
-                           : instance_count(loading.config, loading.engine.own);
+  std::vector<InstancePlace> places = engine_places(loading.config, loading.engine);
+  if (loading.engine.own && !loading.instances_declared) places.resize(1);
+  const size_t count = places.size();
   NESO_TRY_VOID(reserve(
       loading, {.own = loading.engine.own, .graph = loading.engine.graph, .engines = count}));
-  NESO_TRY(auto seats, enroll(loading, count));
+  NESO_TRY(auto seats, enroll(loading, places));
   std::vector<std::unique_ptr<Engine>> engines;
-  for (size_t i = 0; i < count; ++i) {
-    NESO_TRY(auto engine, loading.engine.make(count));
+  for (const InstancePlace& place : places) {
+    NESO_TRY(auto engine, loading.engine.make({.count = count, .gpu = place.gpu}));
     if (encoder != nullptr) NESO_TRY_VOID(run_load_probes(*engine, *encoder, loading.pooling));
     engines.push_back(std::move(engine));
   }

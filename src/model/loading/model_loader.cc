@@ -112,6 +112,7 @@ Result<> complete_config(Loading& loading) {
     describe_graph(loading.engine.info, facts);
     facts.default_max_batch_size = loading.options.default_max_batch_size;
     facts.default_instance_count = 2;  // Triton's for ONNX Runtime on the CPU
+    facts.gpus = loading.engine.gpus;
   } else {
     facts.inputs = {tensor(kInputIds, DType::Int64, {-1}),
                     tensor(kAttentionMask, DType::Int64, {-1})};
@@ -187,7 +188,8 @@ Result<> choose_encoder(Loading& loading, NativeEncoding native, const EncoderMo
 Result<ModelKind> make_kind(Loading& loading, NativeEncoding native) {
   if (is_encoder(loading)) {
     NESO_TRY(EncoderModel model, make_encoder_model(loading));
-    NESO_TRY_VOID(choose_encoder(loading, native, model));
+    // Who has a GPU and wants it is not served better by the CPU.
+    if (loading.engine.gpus.empty()) NESO_TRY_VOID(choose_encoder(loading, native, model));
     return ModelKind(std::move(model));
   }
   if (native == NativeEncoding::Required) {
@@ -203,6 +205,15 @@ Result<ModelKind> make_kind(Loading& loading, NativeEncoding native) {
   NESO_TRY_VOID(check_no_ragged_input(loading.config));
   NESO_TRY_VOID(check_against_graph(loading.config, loading.engine.info));
   return ModelKind(make_tensor_model(loading.config));
+}
+
+void tell_of_gpus(const Loading& loading) {
+  if (!loading.engine.gpu_warning.empty()) {
+    log_warning("{}", loading.engine.gpu_warning);
+  } else if (loading.engine.gpus.empty() && !loading.config.gpu_settings.empty()) {
+    log_warning("model '{}': its config sets {}, which has no effect on the CPU",
+                loading.source.name, fmt::join(loading.config.gpu_settings, ", "));
+  }
 }
 
 void tell_warnings(const Loading& loading) {
@@ -238,8 +249,10 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
       loading, {.own = choice.kind == EngineKind::Cpu || choice.native != NativeEncoding::No,
                 .graph = choice.kind == EngineKind::Onnx}));
   NESO_TRY(loading.engine, open_engine(loading.files, choice.kind, written, options.engine));
-  log_info("model '{}' version {} runs on the {} engine: {}", source.name, source.version,
-           loading.engine.info.name, choice.reason);
+  tell_of_gpus(loading);
+  log_info("model '{}' version {} runs on the {} engine{}: {}", source.name, source.version,
+           loading.engine.info.name,
+           loading.engine.gpus.empty() ? "" : ", on " + loading.engine.info.device, choice.reason);
   if (written.sequence_batching && !loading.engine.info.can_run) {
     return invalid_argument(
         "model '{}' sets sequence_batching, which needs a graph (model.onnx) that takes its "
@@ -261,7 +274,7 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
       source.name, source.version, metric_options(loading.config), metrics, clock);
   NESO_TRY(parts.scheduler, start_scheduler(loading, parts, metrics));
   if (loading.sequence_tensors) {
-    const size_t engines = instance_count(loading.config, false);
+    const size_t engines = engine_places(loading.config, loading.engine).size();
     NESO_TRY(parts.sequences,
              SequenceScheduler::start(*std::move(loading.sequence_tensors),
                                       sequence_limits(*loading.config.sequence_batching, engines),

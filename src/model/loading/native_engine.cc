@@ -71,17 +71,18 @@ using Make = decltype(OpenedEngine::make);
 // Hands out `first`, then what `make` makes.
 Make with_first(std::unique_ptr<Engine> first, Make make) {
   const auto kept = std::make_shared<std::unique_ptr<Engine>>(std::move(first));
-  return [kept, make = std::move(make)](size_t count) -> Result<std::unique_ptr<Engine>> {
-    if (*kept) return std::move(*kept);
-    return make(count);
-  };
+  return
+      [kept, make = std::move(make)](const EngineShare& share) -> Result<std::unique_ptr<Engine>> {
+        if (*kept) return std::move(*kept);
+        return make(share);
+      };
 }
 
 // How well the two agree. On an error `engine` is as good as before.
 Result<double> take_over(const ModelFiles& files, const NativeTerms& terms, OpenedEngine& engine) {
   NESO_TRY(OpenedEngine own, open_own_engine(files, Precision::Fp32, terms.isa));
-  NESO_TRY(auto probed, own.make(1));
-  NESO_TRY(auto graph, engine.make(1));
+  NESO_TRY(auto probed, own.make({}));
+  NESO_TRY(auto graph, engine.make({}));
   Result<double> agreement = probe_agreement(*graph, *probed,
                                              {.vocabulary = terms.vocabulary,
                                               .types = takes_types(engine.info) ? terms.types : 1,
@@ -101,11 +102,11 @@ Result<double> take_over(const ModelFiles& files, const NativeTerms& terms, Open
   }
   Make graph_make = terms.keeps_graph ? std::move(engine.make) : Make();
   engine.make = [own_make = std::move(own.make), graph_make = std::move(graph_make),
-                 info = engine.info](size_t count) -> Result<std::unique_ptr<Engine>> {
-    NESO_TRY(auto encoder, own_make(count));
+                 info = engine.info](const EngineShare& share) -> Result<std::unique_ptr<Engine>> {
+    NESO_TRY(auto encoder, own_make(share));
     std::unique_ptr<Engine> kept;
     if (graph_make) {
-      NESO_TRY(kept, graph_make(count));
+      NESO_TRY(kept, graph_make(share));
     }
     return std::unique_ptr<Engine>(
         std::make_unique<NativeEngine>(std::move(encoder), std::move(kept), info));

@@ -83,7 +83,7 @@ class NativeEngine : public ::testing::Test {
     opened_.info = (*first)->info();
     opened_.own = false;
     opened_.graph = true;
-    opened_.make = [this, first, seed](size_t) -> Result<std::unique_ptr<Engine>> {
+    opened_.make = [this, first, seed](const EngineShare&) -> Result<std::unique_ptr<Engine>> {
       if (*first) return std::move(*first);
       return open_graph(seed);
     };
@@ -101,7 +101,7 @@ class NativeEngine : public ::testing::Test {
   }
 
   std::unique_ptr<Engine> made() {
-    auto engine = opened_.make(1);
+    auto engine = opened_.make({});
     NESO_CHECK(engine.has_value());
     return *std::move(engine);
   }
