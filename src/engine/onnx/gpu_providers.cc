@@ -24,7 +24,7 @@ struct ProviderFunctions {
 };
 
 template <typename Options>
-Result<> append(const OrtApi& api, OrtSessionOptions* session, OnnxGpu::Settings settings,
+Result<> append(const OrtApi& api, OrtSessionOptions* session, const OnnxGpu::Settings& settings,
                 const ProviderFunctions<Options>& provider) {
   std::vector<const char*> keys;
   std::vector<const char*> values;
@@ -42,20 +42,6 @@ Result<> append(const OrtApi& api, OrtSessionOptions* session, OnnxGpu::Settings
 OnnxGpu::Settings on_device(OnnxGpu::Settings settings, int device) {
   settings["device_id"] = std::to_string(device);
   return settings;
-}
-
-Result<> append_all(const OrtApi& api, OrtSessionOptions* options, const OnnxGpu& gpu) {
-  if (gpu.tensorrt) {
-    NESO_TRY_VOID(append<OrtTensorRTProviderOptionsV2>(
-        api, options, on_device(*gpu.tensorrt, gpu.device),
-        {api.CreateTensorRTProviderOptions, api.ReleaseTensorRTProviderOptions,
-         api.UpdateTensorRTProviderOptions,
-         api.SessionOptionsAppendExecutionProvider_TensorRT_V2}));
-  }
-  return append<OrtCUDAProviderOptionsV2>(
-      api, options, on_device(gpu.cuda, gpu.device),
-      {api.CreateCUDAProviderOptions, api.ReleaseCUDAProviderOptions, api.UpdateCUDAProviderOptions,
-       api.SessionOptionsAppendExecutionProvider_CUDA_V2});
 }
 
 }  // namespace
@@ -81,7 +67,18 @@ Result<> check_cuda_provider(const OnnxRuntime& runtime) {
 
 Result<> append_gpu_providers(const OnnxRuntime& runtime, OrtSessionOptions* options,
                               const OnnxGpu& gpu) {
-  return append_all(runtime.api(), options, gpu);
+  const OrtApi& api = runtime.api();
+  if (gpu.tensorrt) {
+    NESO_TRY_VOID(append<OrtTensorRTProviderOptionsV2>(
+        api, options, on_device(*gpu.tensorrt, gpu.device),
+        {api.CreateTensorRTProviderOptions, api.ReleaseTensorRTProviderOptions,
+         api.UpdateTensorRTProviderOptions,
+         api.SessionOptionsAppendExecutionProvider_TensorRT_V2}));
+  }
+  return append<OrtCUDAProviderOptionsV2>(
+      api, options, on_device(gpu.cuda, gpu.device),
+      {api.CreateCUDAProviderOptions, api.ReleaseCUDAProviderOptions, api.UpdateCUDAProviderOptions,
+       api.SessionOptionsAppendExecutionProvider_CUDA_V2});
 }
 
 }  // namespace neso

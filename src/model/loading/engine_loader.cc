@@ -123,13 +123,17 @@ Result<OnnxOpening> open_somewhere(const std::shared_ptr<OnnxRuntime>& runtime,
 // Of an opening that is not what the config wanted.
 std::string failure_warning(const ModelConfig& config, const OnnxOpening& opening) {
   return fmt::format(
-      "model '{}' runs on the {}: {}. Install the CUDA and cuDNN (for 'tensorrt' also the "
-      "TensorRT) "
-      "that this ONNX Runtime was built for where the loader finds them (LD_LIBRARY_PATH)",
+      "model '{}' runs on the {}: {}. Where a library is missing, install it in the version that "
+      "this ONNX Runtime was built for and name its folder in LD_LIBRARY_PATH; an option that is "
+      "refused has to leave the config",
       config.name,
       opening.options.gpu ? "GPU without the TensorRT that its config asks for"
                           : "CPU, though there is a GPU",
       opening.failure);
+}
+
+std::optional<int> gpu_of(const OnnxOptions& options) {
+  return options.gpu ? std::optional(options.gpu->device) : std::nullopt;
 }
 
 // Hands out the opened engine where it was opened; others are opened as it was.
@@ -140,13 +144,14 @@ auto onnx_maker(std::shared_ptr<OnnxRuntime> runtime, std::filesystem::path mode
   return [kept, runtime = std::move(runtime), model = std::move(model),
           as_first = std::move(first.options)](
              const EngineShare& share) -> Result<std::unique_ptr<Engine>> {
-    NESO_CHECK(as_first.gpu || !share.gpu);
+    if (*kept && share.gpu == gpu_of(as_first)) return std::move(*kept);
     OnnxOptions options = as_first;
-    if (!share.gpu) options.gpu.reset();
-    if (share.gpu) options.gpu->device = *share.gpu;
-    const bool same_place = options.gpu.has_value() == as_first.gpu.has_value() &&
-                            (!options.gpu || options.gpu->device == as_first.gpu->device);
-    if (*kept && same_place) return std::move(*kept);
+    if (share.gpu) {
+      NESO_CHECK(options.gpu.has_value());  // OpenedEngine::gpus would be empty
+      options.gpu->device = *share.gpu;
+    } else {
+      options.gpu.reset();
+    }
     return open_onnx_engine(runtime, model, options);
   };
 }
@@ -177,7 +182,7 @@ Result<OpenedEngine> open_onnx(const ModelFiles& files, const ModelConfig& confi
   opened.info = first.engine->info();
   opened.own = false;
   opened.graph = true;
-  if (first.options.gpu) opened.first_gpu = first.options.gpu->device;
+  opened.first_gpu = gpu_of(first.options);
   opened.make = onnx_maker(std::move(runtime), files.onnx_model, std::move(first));
   return opened;
 }
