@@ -101,6 +101,8 @@ class Gpus(unittest.TestCase):
 
     def test_metrics_of_the_gpus(self):
         server = self.serve(None)
+        families = re.findall(r"`(nv_(?:gpu|energy)_\w+)`", (ROOT / "docs/metrics.md").read_text())
+        self.assertEqual(sorted(families), sorted(re.findall(r"# TYPE (nv_(?:gpu|energy)_\w+)", server.metrics())))
         for line in ('nv_gpu_utilization{gpu_uuid="GPU-aaaa"} 0.25', 'nv_gpu_power_usage{gpu_uuid="GPU-bbbb"} 90',
                      'nv_energy_consumption{gpu_uuid="GPU-aaaa"} 0'):
             self.assertIn(line + "\n", server.metrics())
