@@ -5,12 +5,16 @@ What needs hours, minutes or thousands of sockets is here in a short form; src/n
 B06 read_deadline_test.cc, B07 http_server_refusals_test.cc, B09 http_server_lifecycle_test.cc.
 """
 
+import contextlib
 import gzip
 import json
+import shutil
 import socket
+import subprocess
+import tempfile
 import zlib
 
-from bad_input_rig import BODY_LIMIT, MIB, row
+from bad_input_rig import BODY_LIMIT, MIB, Rig, row
 from neso_server import Server
 
 INFER = "/v2/models/simple/infer"
@@ -157,6 +161,31 @@ def paths(rig):
         rig.refused(answer, (400, 404))
     answer, _ = rig.exchange(head("/v2/models/" + "x" * 10_000, method="GET"))
     rig.refused(answer, 414)
+
+
+@contextlib.contextmanager
+def traced(rig):
+    """A rig on a server of its own, and a function that answers the calls with paths that it has made since the last time."""
+    with tempfile.NamedTemporaryFile("r") as calls:
+        # The tracer as the grandchild: the process that the rig looks at is the server itself.
+        tracer = ("strace", "-D", "-f", "-qq", "-e", "trace=%file", "-e", "signal=none", "-o", calls.name)
+        if shutil.which("strace") is None or subprocess.run([*tracer, "true"], capture_output=True, check=False).returncode != 0:
+            rig.test.skipTest("strace is missing, or this system lets nobody trace a process")
+        with Server(rig.models, "--http-thread-count=2", "--model-control-mode=explicit", "--load-model=simple", prefix=tracer) as server:
+            yield Rig(rig.test, server, rig.canary, rig.models), lambda: [line for line in calls.readlines() if "exited with" not in line]
+
+
+@row("B10_calls", "for paths that mean to leave the repository no file is looked at: the system is asked for none")
+def paths_traced(rig):
+    with traced(rig) as (watched, calls_with_paths):
+        watched.good(watched.request("POST", INFER, SIMPLE))
+        calls_with_paths()
+        paths(watched)
+        for name in ("..%2f..%2fetc", "..", "."):  # of other names a load has to look whether they are there
+            watched.request("POST", f"/v2/repository/models/{name}/load")
+        rig.test.assertEqual(calls_with_paths(), [])
+        watched.good(watched.request("POST", "/v2/repository/models/simple/load"))
+        rig.test.assertIn("/simple/1", "".join(calls_with_paths()), "the calls of a load are seen")
 
 
 @row("B11", "other methods, versions and protocols")
