@@ -19,6 +19,7 @@
 #include "app/trace_sink.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/idle_trim.h"
 #include "base/log.h"
 #include "base/machine_metrics.h"
 #include "base/memory_budget.h"
@@ -101,6 +102,16 @@ Result<RepositoryOptions> repository_options(const ServerOptions& options, Memor
   return repository;
 }
 
+// The main thread has nothing else to do than to look whether the server rests.
+int wait_and_give_memory_back(const MemoryBudget& memory, const Clock& clock) {
+  constexpr std::chrono::seconds kLook{1};
+  constexpr std::chrono::nanoseconds kRest = std::chrono::seconds(5);
+  IdleTrim trim(kRest.count());
+  return wait_for_termination(kLook, [&] {
+    if (trim.due(memory.given_back(), clock.now_ns())) give_free_memory_back();
+  });
+}
+
 // Triton prints its line on standard output; ours belongs to the log.
 void announce_signal(bool as_triton, int signal) {
   if (as_triton) {
@@ -172,7 +183,7 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
   stop_on_termination();  // before a request can come in
   NESO_TRY(Listeners listeners, start_listeners(options, *service, metrics, memory));
   suggest_a_request(**repository, listeners);
-  announce_signal(as_triton, wait_for_termination());
+  announce_signal(as_triton, wait_and_give_memory_back(memory, system_clock()));
   // Also for what runs on when its client has left: a long text, a slow graph.
   exit_out_of_time_after(options.exit_timeout_secs +
                          static_cast<int>(std::ceil(options.drain_delay_secs)));

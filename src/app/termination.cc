@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <string_view>
 
 #include "app/command.h"
@@ -75,10 +76,17 @@ void stop_on_termination() {
   phase = Phase::Serving;
 }
 
-int wait_for_termination() {
-  while (sem_wait(&wake_up) != 0 && errno == EINTR) {
+int wait_for_termination(std::chrono::seconds pause, const std::function<void()>& meanwhile) {
+  for (;;) {
+    timespec until{};
+    clock_gettime(CLOCK_REALTIME, &until);  // the clock of sem_timedwait
+    until.tv_sec += pause.count();
+    int waited = 0;
+    while ((waited = sem_timedwait(&wake_up, &until)) != 0 && errno == EINTR) {
+    }
+    if (waited == 0) return received;
+    meanwhile();
   }
-  return received;
 }
 
 void exit_out_of_time() {

@@ -3,6 +3,9 @@
 // it at once the second time.
 #pragma once
 
+#include <chrono>
+#include <functional>
+
 namespace neso {
 
 // From now on the first of the two ends the process with status 0 (nothing was served yet, nothing
@@ -17,8 +20,9 @@ void stop_on_termination();
 // A closed pipe and a file at its size limit are errors of the write, not the end of the process.
 void write_errors_instead_of_signals();
 
-// Waits for one of the two, after stop_on_termination(), and returns its number.
-int wait_for_termination();
+// Waits for one of the two, after stop_on_termination(), and returns its number. Calls `meanwhile`
+// every `pause` until then.
+int wait_for_termination(std::chrono::seconds pause, const std::function<void()>& meanwhile);
 
 // Says that the time for stopping is over and ends the process with status 1, without waiting for
 // anything that still runs.

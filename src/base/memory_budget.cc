@@ -47,6 +47,7 @@ void MemoryBudget::take_anyway(MemoryUse use, uint64_t bytes) {
 void MemoryBudget::give_back(MemoryUse use, uint64_t bytes) {
   count(use, bytes, false);
   taken_.fetch_sub(bytes, std::memory_order_relaxed);
+  given_back_.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 void MemoryBudget::count(MemoryUse use, uint64_t bytes, bool more) {

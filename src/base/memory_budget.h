@@ -36,6 +36,8 @@ class MemoryBudget {
   uint64_t held_by_models() const { return models_.load(std::memory_order_relaxed); }
   uint64_t held_by_requests() const { return requests_.load(std::memory_order_relaxed); }
   uint64_t free() const;
+  // What was given back since the program started: only grows, and tells whether there was work.
+  uint64_t given_back() const { return given_back_.load(std::memory_order_relaxed); }
 
   // Why `bytes` more for a request are refused: TooLarge when they would not fit even alone, else
   // Overloaded.
@@ -52,6 +54,7 @@ class MemoryBudget {
   std::atomic<uint64_t> taken_ = 0;
   std::atomic<uint64_t> models_ = 0;
   std::atomic<uint64_t> requests_ = 0;
+  std::atomic<uint64_t> given_back_ = 0;
   std::shared_ptr<Metric> limit_metric_;
   std::shared_ptr<Metric> requests_metric_;
 };

@@ -39,6 +39,7 @@ TEST(MemoryBudget, AShareIsGivenBackWithItsHolder) {
     EXPECT_EQ(budget.free(), 30U);
   }
   EXPECT_EQ(budget.free(), 100U);
+  EXPECT_EQ(budget.given_back(), 70U);
 }
 
 TEST(MemoryBudget, WhatIsHeldAnywayKeepsOthersOut) {

@@ -62,6 +62,12 @@ void give_large_blocks_back() {
 #endif
 }
 
+void give_free_memory_back() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
+
 void save_address_space() {
 #if defined(__GLIBC__)
   mallopt(M_ARENA_MAX, 2);
