@@ -29,7 +29,7 @@ constexpr size_t kMaxSentence = 2048;
       return ::grpc::StatusCode::RESOURCE_EXHAUSTED;
     case ErrorCode::Overloaded:
     case ErrorCode::NotReady:
-    case ErrorCode::DeadlineExceeded:  // of the queue; the client's own is told by its own clock
+    case ErrorCode::DeadlineExceeded:  // of the queue; the call's own: UnaryInfer
       return ::grpc::StatusCode::UNAVAILABLE;
     case ErrorCode::Cancelled:
       return ::grpc::StatusCode::CANCELLED;
