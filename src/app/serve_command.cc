@@ -85,6 +85,7 @@ Result<RepositoryOptions> repository_options(const ServerOptions& options, Memor
   NESO_TRY(repository.engine.precision, parse_precision_choice(options.precision));
   NESO_TRY_VOID(choose_isa(options.isa));
   repository.engine.isa = options.isa;
+  repository.engine.host_policies = options.host_policies;
   repository.memory = &memory;
   if (const auto cache = cache_folder(process_environment()))
     repository.load_marks_folder = *cache / "loading";

@@ -2,6 +2,7 @@
 #include "base/cores.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -48,6 +49,10 @@ size_t cgroup_cores(const CgroupPaths& paths) {
     smallest = std::min(smallest, quota.value_or(INFINITY));
   }
   return std::isinf(smallest) ? 0 : static_cast<size_t>(std::max(1.0, std::ceil(smallest)));
+}
+
+size_t machine_cores() {
+  return static_cast<size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
 size_t usable_cores() {

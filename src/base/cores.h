@@ -13,6 +13,9 @@ namespace neso {
 // rounded up to whole cores; 0 without one.
 size_t cgroup_cores(const CgroupPaths& paths = {});
 
+// The machine's, online now.
+size_t machine_cores();
+
 // The CPUs that sched_getaffinity names, but no more than cgroup_cores(). At least 1.
 size_t usable_cores();
 

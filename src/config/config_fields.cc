@@ -53,7 +53,7 @@ constexpr Note kNotes[] = {
     {"input.format", "checked only, as in Triton"},
     {"instance_group.gpus",
      "each runs `count` instances; without one the CPU does, with a warning"},
-    {"instance_group.host_policy", "instances run on any core"},
+    {"instance_group.host_policy", "with --host-policy, which says the cores of a policy's name"},
     {"instance_group.kind",
      "KIND_GPU runs an ONNX graph by ONNX Runtime's CUDA provider, else on the CPU, with a "
      "warning; "

@@ -53,6 +53,7 @@ InstanceGroup to_group(const inference::ModelInstanceGroup& proto) {
           .kind = to_kind(proto.kind()),
           .count = std::max(proto.count(), 0),
           .gpus = {proto.gpus().begin(), proto.gpus().end()},
+          .host_policy = proto.host_policy(),
           .resources = to_resources(proto.rate_limiter())};
 }
 

@@ -38,6 +38,7 @@ struct InstanceGroup {
   InstanceKind kind = InstanceKind::Auto;
   int count = 0;  // 0: the backend's default
   std::vector<int> gpus;
+  std::string host_policy;           // empty: that of its kind
   InstanceResources resources = {};  // of each instance, with --rate-limit=execution_count
 };
 

@@ -42,6 +42,7 @@ constexpr std::string_view kHonoured[] = {
     "input.reshape",
     "instance_group.count",
     "instance_group.gpus",
+    "instance_group.host_policy",
     "instance_group.kind",
     "instance_group.name",
     "instance_group.rate_limiter",

@@ -255,7 +255,7 @@ TEST(ModelConfig, TellsWhichFieldsHaveNoEffect) {
   EXPECT_THAT(
       config.not_honoured,
       UnorderedElementsAre("optimization.priority", "optimization.input_pinned_memory.enable",
-                           "optimization.cuda", "instance_group.host_policy", "cc_model_filenames",
+                           "optimization.cuda", "cc_model_filenames",
                            "model_transaction_policy.decoupled", "runtime"));
   EXPECT_THAT(parse("dynamic_batching { priority_levels: 2 default_priority_level: 1 "
                     "preserve_ordering: false default_queue_policy { } } response_cache { } "

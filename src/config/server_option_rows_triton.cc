@@ -91,6 +91,24 @@ OptionValue rate_limit_resource_value(ServerOptions& o) {
           }};
 }
 
+// Values are looked at where an instance needs them, as in Triton.
+OptionValue host_policy_value(ServerOptions& o) {
+  return {"<string>,<string>=<string>", "", [&o](std::string_view text) -> Result<> {
+            NESO_TRY_VOID(check_named_setting(text, "host-policy", "policy name", ','));
+            const auto parts = split_named_setting(text);
+            const bool is_node = parts->setting == "numa-node";
+            if (!is_node && parts->setting != "cpu-cores") {
+              return unsupported(
+                  "Unsupported host policy setting '{}' is specified, supported settings are "
+                  "'numa-node', 'cpu-cores'",
+                  parts->setting);
+            }
+            HostPolicy& policy = o.host_policies[std::string(parts->name)];
+            (is_node ? policy.numa_node : policy.cpu_cores) = parts->value;
+            return {};
+          }};
+}
+
 }  // namespace
 
 OptionSection sagemaker_section() {
@@ -162,9 +180,6 @@ OptionSection rate_limiter_section(ServerOptions& o) {
 
 OptionSection memory_section(ServerOptions& o) {
   constexpr double kMaxBytes = 1e15;
-  const auto host_policy = [](std::string_view text) {
-    return check_named_setting(text, "host-policy", "policy name", ',');
-  };
   return {"Memory/Device Management",
           {{"pinned-memory-pool-byte-size", ignored_integer("268435456"),
             "Bytes of page-locked memory for copies to GPUs.", kNoGpu},
@@ -177,8 +192,11 @@ OptionSection memory_section(ServerOptions& o) {
            {"buffer-manager-thread-count", ignored_integer("0"),
             "Threads that copy inputs and outputs.",
             "tensors are handed over without copying threads", "0"},
-           {"host-policy", ignored_value("<string>,<string>=<string>", "", host_policy),
-            "A NUMA node or CPU cores for a named policy.", "instances are not bound to cores yet"},
+           {"host-policy", host_policy_value(o),
+            "Where the instances run whose config names the policy (instance_group.host_policy; "
+            "those that name none have \"cpu\"): POLICY,cpu-cores=0-3,8 on these cores, "
+            "POLICY,numa-node=N on those of a node. With both, on the cores. May be given several "
+            "times."},
            {"model-load-gpu-limit", ignored_pair("<device_id>:<fraction>", ':', 1),
             "Share of a GPU's memory above which no model is loaded, as GPU:FRACTION.", kNoGpu},
            {"allow-client-shm", bool_value(o.allow_client_shm),

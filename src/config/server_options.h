@@ -18,6 +18,7 @@
 #include "base/metrics.h"
 #include "config/environment.h"
 #include "config/grpc_options.h"
+#include "config/host_policy.h"
 #include "config/option_table.h"
 #include "config/rate_limits.h"
 #include "config/trace_options.h"
@@ -42,6 +43,7 @@ struct ServerOptions {
   size_t model_load_thread_count = 4;
   bool rate_limit = false;  // --rate-limit=execution_count
   std::vector<ResourceLimit> rate_limit_resources;
+  HostPolicies host_policies;
 
   bool allow_http = true;
   std::string http_address = "0.0.0.0";

@@ -180,6 +180,9 @@ TEST(ServerOptions, RefusesBadValuesWithTritonsSentences) {
       {"--metrics-interval-ms=x", "Invalid option value. Got x"},
       {"--host-policy=x",
        "--host-policy option format is '<policy name>,<setting>=<value>'. Got x"},
+      {"--host-policy=x,foo=1",
+       "Unsupported host policy setting 'foo' is specified, supported settings are 'numa-node', "
+       "'cpu-cores'"},
       {"--rate-limit=foo", "invalid argument for --rate-limit"},
       {"--rate-limit-resource=a",
        "--rate-limit-resource option format is '<resource_name>:<count>:<device>' or"},
@@ -196,6 +199,16 @@ TEST(ServerOptions, RefusesBadValuesWithTritonsSentences) {
         << word;
     EXPECT_THAT(text, HasSubstr(bad.sentence)) << word;
   }
+}
+
+TEST(ServerOptions, AHostPolicyHasTwoSettings) {
+  const ServerOptions given =
+      options({"--host-policy=p,cpu-cores=0-3,8", "--host-policy=p,numa-node=1",
+               "--host-policy=q,numa-node=0"});
+  ASSERT_EQ(given.host_policies.size(), 2U);
+  EXPECT_EQ(given.host_policies.at("p").cpu_cores, "0-3,8");
+  EXPECT_EQ(given.host_policies.at("p").numa_node, "1");
+  EXPECT_EQ(given.host_policies.at("q").cpu_cores, std::nullopt);
 }
 
 TEST(ServerOptions, RefusesTwoServersOnOnePort) {

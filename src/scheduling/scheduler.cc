@@ -9,9 +9,11 @@
 #include <system_error>
 #include <utility>
 
+#include "base/affinity.h"
 #include "base/check.h"
 #include "base/contain.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "scheduling/execute.h"
 
 namespace neso {
@@ -50,6 +52,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<
                                                     std::shared_ptr<StatisticsRecorder> recorder) {
   NESO_CHECK(!engines.empty());
   NESO_CHECK(options.seats.empty() || options.seats.size() == engines.size());
+  NESO_CHECK(options.cores.empty() || options.cores.size() == engines.size());
   std::unique_ptr<Scheduler> scheduler(new Scheduler(options, std::move(recorder)));
   scheduler->engines_ = std::move(engines);
   {
@@ -61,6 +64,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<
     try {
       MutexLock lock(scheduler->stop_mutex_);
       scheduler->threads_.emplace_back([self = scheduler.get(), i, seat] {
+        self->bind(i);
         seat == nullptr ? self->work(i) : self->work_in_turns(i, *seat);
       });
       // As `top -H` shows it; else it would be that of the thread that loads models.
@@ -74,6 +78,13 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(std::vector<std::unique_ptr<
         [self = scheduler.get()](int64_t now_ns) { return self->expire(now_ns); });
   }
   return scheduler;
+}
+
+// The engine's own threads were started there; the one that calls it takes part in the work.
+void Scheduler::bind(size_t engine) const {
+  if (options_.cores.empty() || options_.cores[engine].empty()) return;
+  if (const auto bound = bind_this_thread(options_.cores[engine]); !bound)
+    log_warning("model '{}': {}", recorder_->model(), bound.error().message);
 }
 
 Scheduler::~Scheduler() {
@@ -174,7 +185,8 @@ Scheduler::Turn Scheduler::take(size_t engine) {
 
 // Work for the thread that submits, if it is quick and an engine is free.
 std::optional<Scheduler::Turn> Scheduler::lend(On on) {
-  if (on != On::Borrowed || !options_.seats.empty() || !run_times_.are_short()) return std::nullopt;
+  if (on != On::Borrowed || !options_.seats.empty() || !options_.cores.empty()) return std::nullopt;
+  if (!run_times_.are_short()) return std::nullopt;
   const auto free = std::ranges::find(busy_, false);
   if (free == busy_.end()) return std::nullopt;
   try {

@@ -42,6 +42,8 @@ struct SchedulerOptions {
   std::shared_ptr<const ModelResults> results = {};  // of earlier requests; null: none are kept
   // Of the engines, in their order; null, or none at all: an engine runs as soon as it is free.
   std::vector<std::shared_ptr<RateSeat>> seats = {};
+  // Of the engines' threads, in their order; none, or none at all: any core.
+  std::vector<std::vector<int>> cores = {};
   // Outlives start(); null: what is late is answered when an engine is free.
   DeadlineWatch* deadlines = nullptr;
 };
@@ -92,6 +94,7 @@ class Scheduler {
   std::optional<Turn> lend(On on) REQUIRES(mutex_);
   void run_on_loan(Turn turn) EXCLUDES(mutex_);
   std::optional<Turn> pull(size_t engine) EXCLUDES(mutex_);
+  void bind(size_t engine) const;
   void work(size_t engine);
   bool wait_for_work() EXCLUDES(mutex_);
   void work_in_turns(size_t engine, RateSeat& seat);

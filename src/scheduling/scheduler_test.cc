@@ -8,6 +8,7 @@
 
 #include <future>
 
+#include "base/affinity.h"
 #include "scheduling/test_engine.h"
 
 namespace neso {
@@ -127,6 +128,16 @@ class SchedulerTest : public ::testing::Test {
   std::latch gate_{1};
   std::unique_ptr<Scheduler> scheduler_;
 };
+
+TEST_F(SchedulerTest, AnEngineWithCoresRunsThereAndIsNotLent) {
+  const std::vector<int> cores = {allowed_cores().back()};
+  start({.cores = {cores}});
+  std::vector<int> ran_on;
+  script_->during = [&] { ran_on = allowed_cores(); };
+  run_often();
+  submit({1}, Scheduler::On::Borrowed).wait();
+  EXPECT_EQ(ran_on, cores);
+}
 
 TEST_F(SchedulerTest, AnswersAJob) {
   start();

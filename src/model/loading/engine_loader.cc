@@ -97,6 +97,15 @@ Result<std::vector<int>> usable_gpus(const OnnxRuntime& runtime, GpuWish wish) {
   return ids;
 }
 
+// By itself ONNX Runtime starts a thread for each core, and binds it there, whatever a container's
+// quota and the calling thread's own cores say.
+OnnxOptions with_usable_cores(OnnxOptions options) {
+  const bool all = cgroup_cores() == 0 && usable_cores() == machine_cores();
+  if (options.intra_op_threads == 0 && !all)
+    options.intra_op_threads = static_cast<int>(usable_cores());
+  return options;
+}
+
 // How a graph was opened first.
 struct OnnxOpening {
   std::unique_ptr<Engine> engine;
@@ -112,7 +121,7 @@ Result<OnnxOpening> open_somewhere(const std::shared_ptr<OnnxRuntime>& runtime,
   if (std::exchange(wanted.gpu, std::nullopt)) ways.push_back(wanted);
   std::string failure;
   for (const OnnxOptions& way : ways) {
-    auto engine = open_onnx_engine(runtime, model, way);
+    auto engine = open_onnx_engine(runtime, model, with_usable_cores(way));
     if (engine) return OnnxOpening{*std::move(engine), way, std::move(failure)};
     if (!way.gpu) return std::move(engine).error();
     if (failure.empty()) failure = engine.error().message;
@@ -152,7 +161,7 @@ auto onnx_maker(std::shared_ptr<OnnxRuntime> runtime, std::filesystem::path mode
     } else {
       options.gpu.reset();
     }
-    return open_onnx_engine(runtime, model, options);
+    return open_onnx_engine(runtime, model, with_usable_cores(options));
   };
 }
 

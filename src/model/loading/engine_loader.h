@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/host_policy.h"
 #include "config/model_config.h"
 #include "engine/engine.h"
 #include "model/loading/instances.h"
@@ -23,6 +24,7 @@ namespace neso {
 // What the server says of engines; a model's config may say otherwise of its own.
 struct EngineOptions {
   std::filesystem::path onnx_runtime_library;  // empty: searched for
+  HostPolicies host_policies = {};
   // Of our own engine. None: the fastest that is faithful (faithful_precision.h).
   std::optional<Precision> precision = {};
   std::string isa;  // empty: the best of this CPU
@@ -43,8 +45,8 @@ struct OpenedEngine {
   std::vector<int> gpus;         // that instances may be on, all there are; empty: the CPU only
   std::optional<int> first_gpu;  // where the engine of `info` was opened; empty: the CPU
   std::string gpu_warning;       // what the config asks for and does not get; empty: nothing
-  // One engine. The first call for the place of the engine that was opened for `info` hands out
-  // that one, when there was one.
+  // One engine with its share of the calling thread's cores. The first call for the place of the
+  // engine that was opened for `info` hands out that one, when there was one.
   std::function<Result<std::unique_ptr<Engine>>(const EngineShare& share)> make;
 };
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/affinity.h"
 #include "base/memory_budget.h"
 #include "checkpoint/pooling_spec.h"
 #include "config/model_config.h"
@@ -35,6 +36,7 @@ struct Loading {
   bool instances_declared = false;
   std::optional<ReferenceAgreement> references;
   std::optional<SequenceTensors> sequence_tensors;
+  BoundThread thread;  // runs where the engine that it makes shall run
 };
 
 }  // namespace neso

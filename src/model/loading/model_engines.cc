@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/loading/files_fingerprint.h"
+#include "model/loading/host_cores.h"
 #include "model/loading/load_marks.h"
 #include "model/loading/warmup.h"
 #include "scheduling/batch_limits.h"
@@ -98,6 +99,28 @@ Result<std::vector<std::shared_ptr<RateSeat>>> enroll(const Loading& loading,
   return seats;
 }
 
+using InstanceCores = std::vector<std::vector<int>>;  // see instance_cores()
+
+// Each on its cores, which it shares with the others there.
+Result<std::vector<std::unique_ptr<Engine>>> make_engines(Loading& loading,
+                                                          const EncoderModel* encoder,
+                                                          const InstanceCores& cores,
+                                                          std::span<const InstancePlace> places) {
+  std::vector<std::unique_ptr<Engine>> engines;
+  for (size_t i = 0; i < places.size(); ++i) {
+    size_t sharing = places.size();
+    if (!cores.empty()) {
+      NESO_TRY_VOID(loading.thread.bind(cores[i]));
+      sharing = static_cast<size_t>(std::ranges::count(cores, cores[i]));
+    }
+    NESO_TRY(auto engine, loading.engine.make({.count = sharing, .gpu = places[i].gpu}));
+    if (encoder != nullptr) NESO_TRY_VOID(run_load_probes(*engine, *encoder, loading.pooling));
+    engines.push_back(std::move(engine));
+  }
+  NESO_TRY_VOID(loading.thread.bind({}));
+  return engines;
+}
+
 SchedulerOptions scheduler_options(const Loading& loading, bool encoder, size_t engines,
                                    MetricRegistry& metrics) {
   SchedulerOptions options{.pooling = loading.pooling};
@@ -134,6 +157,7 @@ Result<> reserve(Loading& loading, EngineUse use) {
 Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const ModelParts& parts,
                                                    MetricRegistry& metrics) {
   const auto* encoder = std::get_if<EncoderModel>(&parts.kind);
+  NESO_TRY_VOID(loading.thread.bind({}));
   // Completion counts instances as Triton does for a graph; our own engine uses all cores in one.
   std::vector<InstancePlace> places = engine_places(loading.config, loading.engine);
   if (loading.engine.own && !loading.instances_declared) places.resize(1);
@@ -141,17 +165,15 @@ Result<std::unique_ptr<Scheduler>> start_scheduler(Loading& loading, const Model
   NESO_TRY_VOID(reserve(
       loading, {.own = loading.engine.own, .graph = loading.engine.graph, .engines = count}));
   NESO_TRY(auto seats, enroll(loading, places));
-  std::vector<std::unique_ptr<Engine>> engines;
-  for (const InstancePlace& place : places) {
-    NESO_TRY(auto engine, loading.engine.make({.count = count, .gpu = place.gpu}));
-    if (encoder != nullptr) NESO_TRY_VOID(run_load_probes(*engine, *encoder, loading.pooling));
-    engines.push_back(std::move(engine));
-  }
+  NESO_TRY(auto cores, instance_cores(places, loading.options.engine.host_policies,
+                                      {.usable = loading.thread.before()}));
+  NESO_TRY(auto engines, make_engines(loading, encoder, cores, places));
   // All engines of a model share what could be wrong.
   if (encoder != nullptr) NESO_TRY_VOID(compare_references(loading, *engines.front(), *encoder));
   NESO_TRY_VOID(warm_up(loading, parts, engines));
   SchedulerOptions options = scheduler_options(loading, encoder != nullptr, count, metrics);
   options.seats = std::move(seats);
+  options.cores = std::move(cores);
   options.deadlines = loading.options.deadlines;
   return Scheduler::start(std::move(engines), options, parts.recorder);
 }

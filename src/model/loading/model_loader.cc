@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "engine/onnx/onnx_engine.h"
+#include "model/loading/host_cores.h"
 #include "model/loading/loading.h"
 #include "model/loading/model_engines.h"
 #include "model/loading/native_engine.h"
@@ -235,6 +237,22 @@ std::string summary(const Loading& loading, bool encoder) {
                                              : std::string("no token limit"));
 }
 
+// Its threads start when the engine is opened.
+Result<> bind_to_first_instance(Loading& loading, EngineKind kind) {
+  const InstanceGroup unnamed;
+  const auto& groups = loading.config.instance_groups;
+  const InstancePlace first{groups.empty() ? &unnamed : &groups.front(), std::nullopt};
+  NESO_TRY(const auto cores,
+           instance_cores(std::span(&first, 1), loading.options.engine.host_policies,
+                          {.usable = loading.thread.before()}));
+  if (cores.empty()) return {};
+  if (kind == EngineKind::Onnx) {
+    // The first call starts a thread for all models.
+    NESO_TRY_VOID(open_onnx_runtime(loading.options.engine.onnx_runtime_library));
+  }
+  return loading.thread.bind(cores.front());
+}
+
 Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig& written,
                                     const LoadOptions& options, MetricRegistry& metrics,
                                     const Clock& clock) {
@@ -248,6 +266,8 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
   NESO_TRY_VOID(reserve(
       loading, {.own = choice.kind == EngineKind::Cpu || choice.native != NativeEncoding::No,
                 .graph = choice.kind == EngineKind::Onnx}));
+  tell_unknown_policies(written, options.engine.host_policies);
+  NESO_TRY_VOID(bind_to_first_instance(loading, choice.kind));
   NESO_TRY(loading.engine, open_engine(loading.files, choice.kind, written, options.engine));
   tell_of_gpus(loading);
   log_info("model '{}' version {} runs on the {} engine{}: {}", source.name, source.version,

@@ -124,9 +124,6 @@ Result<OnnxOptions> onnx_options(const ModelConfig& config, int32_t pad_token_id
   options.graph_optimization_level = config.graph_optimization_level;
   NESO_TRY(options.intra_op_threads,
            number_parameter(config, "intra_op_thread_count", 0, kMostThreads));
-  // By itself ONNX Runtime starts a thread for each core, whatever a container's quota says.
-  if (options.intra_op_threads == 0 && cgroup_cores() != 0)
-    options.intra_op_threads = static_cast<int>(usable_cores());
   NESO_TRY(options.inter_op_threads,
            number_parameter(config, "inter_op_thread_count", 0, kMostThreads));
   NESO_TRY(options.execution_mode, number_parameter(config, "execution_mode", 0, 1));
