@@ -11,6 +11,9 @@ use yada::DoubleArray;
 
 type Trie = DoubleArray<Vec<u8>>;
 
+/// The trie is built by a recursion as deep as its longest piece; files say 100.
+const LONGEST_WORD: usize = 1000;
+
 /// Immutable; shared by threads.
 pub struct BertAscii {
     first_pieces: Trie, // the vocabulary's ASCII tokens
@@ -27,7 +30,7 @@ impl BertAscii {
         let Some(NormalizerWrapper::BertNormalizer(normalizer)) = tokenizer.get_normalizer() else { return None };
         let Some(PreTokenizerWrapper::BertPreTokenizer(_)) = tokenizer.get_pre_tokenizer() else { return None };
         let ModelWrapper::WordPiece(model) = tokenizer.get_model() else { return None };
-        if !normalizer.clean_text {
+        if !normalizer.clean_text || model.max_input_chars_per_word > LONGEST_WORD {
             return None;
         }
         let mut added = Vec::new();
@@ -108,7 +111,8 @@ fn trie_of(model: &WordPiece, prefix: &str) -> Option<Trie> {
     let mut pieces: Vec<(&[u8], u32)> = vocabulary
         .iter()
         .filter_map(|(token, id)| token.strip_prefix(prefix).map(|piece| (piece, *id)))
-        .filter(|(piece, _)| !piece.is_empty() && piece.is_ascii() && !piece.contains('\0'))
+        .filter(|(piece, _)| (1..=model.max_input_chars_per_word).contains(&piece.len()))
+        .filter(|(piece, _)| piece.is_ascii() && !piece.contains('\0'))
         .map(|(piece, id)| (piece.as_bytes(), id))
         .collect();
     pieces.sort_unstable();

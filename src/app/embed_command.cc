@@ -45,37 +45,39 @@ struct EmbedCommand {
 };
 
 OptionTable option_table(EmbedCommand& command) {
-  return {.synopsis = "neso embed [-m MODEL] [options] [FILE ...]",
-          .description = fmt::format(
-              "Writes a vector for each line of the files to standard output, in order. "
-              "Without a FILE, and for -, it reads standard input. A file whose first line "
-              "is a JSON object with a string \"text\" is read as JSON lines.\n"
-              "A line that gives no vector (it is not UTF-8, no JSON among JSON lines, or "
-              "longer than {} MiB) is named on standard error and keeps its place: "
-              "{{\"error\":\"...\"}} in jsonl, a row of NaN in npy and f32.\n"
-              "Exit status: 0 when every line gave a vector, 1 when one did not or the run "
-              "failed, 2 when the command line is wrong.",
-              TextReader::kMaxLineBytes >> 20),
-          .sections =
-              {{"",
-                {{"model", text_value(command.model),
-                  "Model folder, or the name of a model in the cache. Short: -m."},
-                 {"engine", text_value(command.engine),
-                  "Engine: cpu (ours) or onnx (ONNX Runtime). Unset: the one that fits."},
-                 {"precision", text_value(command.precision), "Precision of our engine: fp32, bf16, int8, or auto, the fastest that is faithful."},
-                 {"format", text_value(command.format),
-                  "Form of the output. jsonl: a line {\"embedding\":[...],\"tokens\":n} per "
-                  "text. npy: a NumPy array. f32: little-endian floats, end to end."},
-                 {"prompt", text_value(command.prompt),
-                  "Name of one of the model's prompts, to put before every text."},
-                 {"dimensions", integer_value(command.dimensions, 0, 1 << 20),
-                  "Keep the first N values of every vector and normalise again; for models that "
-                  "were trained for it (Matryoshka). 0: all."},
-                 {"onnxruntime-library", path_value(command.onnx_library),
-                  "ONNX Runtime's shared library, libonnxruntime.so.1; searched for when not "
-                  "given."}}}},
-          .takes_arguments = true,
-          .reads_environment = false};
+  return {
+      .synopsis = "neso embed [-m MODEL] [options] [FILE ...]",
+      .description =
+          fmt::format("Writes a vector for each line of the files to standard output, in order. "
+                      "Without a FILE, and for -, it reads standard input. A file whose first line "
+                      "is a JSON object with a string \"text\" is read as JSON lines.\n"
+                      "A line that gives no vector (it is not UTF-8, no JSON among JSON lines, or "
+                      "longer than {} MiB) is named on standard error and keeps its place: "
+                      "{{\"error\":\"...\"}} in jsonl, a row of NaN in npy and f32.\n"
+                      "Exit status: 0 when every line gave a vector, 1 when one did not or the run "
+                      "failed, 2 when the command line is wrong.",
+                      TextReader::kMaxLineBytes >> 20),
+      .sections =
+          {{"",
+            {{"model", text_value(command.model),
+              "Model folder, or the name of a model in the cache. Short: -m."},
+             {"engine", text_value(command.engine),
+              "Engine: cpu (ours) or onnx (ONNX Runtime). Unset: the one that fits."},
+             {"precision", text_value(command.precision),
+              "Precision of our engine: fp32, bf16, int8, or auto, the fastest that is faithful."},
+             {"format", text_value(command.format),
+              "Form of the output. jsonl: a line {\"embedding\":[...],\"tokens\":n} per "
+              "text. npy: a NumPy array. f32: little-endian floats, end to end."},
+             {"prompt", text_value(command.prompt),
+              "Name of one of the model's prompts, to put before every text."},
+             {"dimensions", integer_value(command.dimensions, 0, 1 << 20),
+              "Keep the first N values of every vector and normalise again; for models that "
+              "were trained for it (Matryoshka). 0: all."},
+             {"onnxruntime-library", path_value(command.onnx_library),
+              "ONNX Runtime's shared library, libonnxruntime.so.1; searched for when not "
+              "given."}}}},
+      .takes_arguments = true,
+      .reads_environment = false};
 }
 
 // A batch on its way: which line each of its texts is, and the answers to come. A line without a

@@ -109,6 +109,7 @@ int wait_and_give_memory_back(const MemoryBudget& memory, const Clock& clock) {
   constexpr std::chrono::nanoseconds kRest = std::chrono::seconds(5);
   IdleTrim trim(kRest.count());
   return wait_for_termination(kLook, [&] {
+    if (memory.held_by_requests() >= IdleTrim::kWorkBytes) return;  // long work
     if (trim.due(memory.given_back(), clock.now_ns())) give_free_memory_back();
   });
 }

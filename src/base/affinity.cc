@@ -86,6 +86,8 @@ BoundThread::~BoundThread() {
 
 Result<> BoundThread::bind(std::span<const int> cores) {
   if (cores.empty() && !bound_) return {};
+  if (before_.empty())
+    return invalid_argument("the system does not say on which cores threads may run");
   NESO_TRY_VOID(bind_this_thread(cores.empty() ? std::span<const int>(before_) : cores));
   bound_ = !cores.empty();
   return {};

@@ -15,8 +15,8 @@ class IdleTrim {
 
   explicit IdleTrim(int64_t rest_ns) : rest_ns_(rest_ns) {}
 
-  // `flowed_bytes`: MemoryBudget::given_back(). True: for `rest_ns`
-  // there was no work, but since the last time that this was said there was.
+  // `flowed_bytes`: MemoryBudget::given_back(). True: for `rest_ns` no work ended, but since the
+  // last time that this was said some did. The caller sees to it that none is going on.
   bool due(uint64_t flowed_bytes, int64_t now_ns);
 
  private:

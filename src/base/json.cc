@@ -25,7 +25,8 @@ using Stream = rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::Memor
 
 constexpr unsigned kAscii = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
 constexpr unsigned kUtf8 = kAscii | rapidjson::kParseValidateEncodingFlag;
-constexpr unsigned kWithWords = rapidjson::kParseNanAndInfFlag;
+constexpr unsigned kAsciiWithWords = kAscii | rapidjson::kParseNanAndInfFlag;
+constexpr unsigned kUtf8WithWords = kUtf8 | rapidjson::kParseNanAndInfFlag;
 
 bool is_ascii(std::string_view text) {
   return find_byte(text, 0, [](auto byte) { return byte >= 0x80; }) == text.size();
@@ -305,11 +306,11 @@ Result<> stream_json(std::string_view text, JsonHandler& handler, const JsonOpti
   }
   // Validating takes as long as the rest, and most texts have nothing to validate.
   if (is_ascii(text)) {
-    return options.allow_nan_and_inf ? run_parser < kAscii | kWithWords > (text, handler, options)
-                                     : run_parser<kAscii>(text, handler, options);
+    if (options.allow_nan_and_inf) return run_parser<kAsciiWithWords>(text, handler, options);
+    return run_parser<kAscii>(text, handler, options);
   }
-  return options.allow_nan_and_inf ? run_parser < kUtf8 | kWithWords > (text, handler, options)
-                                   : run_parser<kUtf8>(text, handler, options);
+  if (options.allow_nan_and_inf) return run_parser<kUtf8WithWords>(text, handler, options);
+  return run_parser<kUtf8>(text, handler, options);
 }
 
 Result<JsonValue> parse_json(std::string_view text, const JsonOptions& options) {

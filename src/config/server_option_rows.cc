@@ -198,7 +198,8 @@ OptionSection neso_section(ServerOptions& o) {
         "ONNX Runtime's shared library, libonnxruntime.so.1; searched for when not given."},
        {"precision", text_value(o.precision),
         "Precision of models that run on neso's own engine, unless their config has a parameter "
-        "'precision': fp32, bf16, int8, or auto: bf16 where this CPU multiplies it faster and probes "
+        "'precision': fp32, bf16, int8, or auto: bf16 where this CPU multiplies it faster and "
+        "probes "
         "at load have a cosine of at least 0.9999 to fp32, else fp32. int8 is two to three times "
         "as fast as fp32, with vectors at a cosine of 0.998 to fp32's."},
        {"isa", text_value(o.isa),

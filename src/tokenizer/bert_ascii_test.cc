@@ -84,19 +84,20 @@ TEST(BertAscii, GivesTheCratesIdsForMiniLm) {
   expect_the_crates_ids(**tokenizer, 3000);
 }
 
-// {0}: the normalizer's members, {1}: the model's, {2}: added tokens.
+// {0}: the normalizer's members, {1}: the model's, {2}: added tokens, {3}: more of the vocabulary.
 constexpr const char* kFile = R"({{"version": "1.0", "added_tokens": [{2}],
   "normalizer": {{"type": "BertNormalizer", {0}}},
   "pre_tokenizer": {{"type": "BertPreTokenizer"}},
   "model": {{"type": "WordPiece", {1},
-    "vocab": {{"u": 0, "a": 1, "b": 2, "+a": 3, "+b": 4, "+": 5, "ab": 6, "A": 7, "#": 8, "+++": 9,
+    "vocab": {{{3}"u": 0, "a": 1, "b": 2, "+a": 3, "+b": 4, "+": 5, "ab": 6, "A": 7, "#": 8, "+++": 9,
                "e": 10, "x": 11, "+x1": 12, "+c": 13, "\u00e9": 14, "c": 15, "z\u00e9": 16}}}}}})";
 
 std::shared_ptr<const Tokenizer> small(std::string_view normalizer, std::string_view model,
-                                       std::string_view added = "") {
+                                       std::string_view added = "", std::string_view tokens = "") {
   const TemporaryFolder folder;
   const auto path = folder.path() / "tokenizer.json";
-  NESO_CHECK(write_file_atomically(path, fmt::format(fmt::runtime(kFile), normalizer, model, added))
+  NESO_CHECK(write_file_atomically(
+                 path, fmt::format(fmt::runtime(kFile), normalizer, model, added, tokens))
                  .has_value());
   auto tokenizer = Tokenizer::load(path);
   NESO_CHECK(tokenizer.has_value());
@@ -121,6 +122,17 @@ TEST(BertAscii, GivesTheCratesIdsWhateverItsPartsSay) {
       }
     }
   }
+}
+
+// Longer than any word may be: it must not cost a stack as deep.
+TEST(BertAscii, ATokenOfAMegabyteStaysHarmless) {
+  const std::string token(1 << 20, 'a');
+  const auto tokenizer = small(
+      R"("clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true)",
+      R"("unk_token": "u", "continuing_subword_prefix": "+", "max_input_chars_per_word": 100)", "",
+      fmt::format(R"("{}": 99, )", token));
+  EXPECT_EQ(ids(*tokenizer, token), std::vector<int32_t>{0});
+  EXPECT_EQ(ids(*tokenizer, "aa ab"), ids_by_the_crate(*tokenizer, "aa ab"));
 }
 
 TEST(BertAscii, LeavesAddedTokensToTheCrate) {

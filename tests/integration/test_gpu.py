@@ -34,6 +34,8 @@ class Gpus(unittest.TestCase):
         variables |= {"STAND_IN_LOG": str(self.set_up), "STAND_IN_GPUS": "2" if driver else "-1",
                       "LD_LIBRARY_PATH": str(STAND_INS)}
         with mock.patch.dict(os.environ, variables):
+            for name in ("NESO_BINARY", "NESO_STAND_INS"):  # the tests' own, which the server would warn of
+                os.environ.pop(name, None)
             server = Server(self.repository.path, *options)
         self.addCleanup(server.stop)
         answer = server.infer("m", [INPUT])

@@ -34,6 +34,9 @@ struct EngineOptions {
 struct EngineShare {
   size_t count = 1;             // the cores, divided by that many engines
   std::optional<int> gpu = {};  // of OpenedEngine::gpus; empty: the CPU
+  // The calling thread is on the cores of this engine's host policy, which the first one to be
+  // opened on a GPU did not know.
+  bool bound = false;
 };
 
 struct OpenedEngine {

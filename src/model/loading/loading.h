@@ -35,6 +35,7 @@ struct Loading {
   size_t width = 0;
   bool instances_declared = false;
   std::optional<ReferenceAgreement> references;
+  bool reduced_in_vain = false;  // nobody chose bf16, and the reference vectors refuse it
   std::optional<SequenceTensors> sequence_tensors;
   BoundThread thread;  // runs where the engine that it makes shall run
 };

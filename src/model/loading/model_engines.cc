@@ -35,7 +35,12 @@ Result<> compare_references(Loading& loading, Engine& engine, const EncoderModel
   NESO_TRY(const ReferenceVectors references, read_reference_vectors(file));
   NESO_TRY(auto agreement, compare_with_references(engine, model, loading.pooling, references));
   agreement.bound = reference_bound(engine.info().precision, loading.engine.own);
-  if (loading.options.refuse_reference_mismatch) NESO_TRY_VOID(check_agreement(agreement));
+  if (loading.options.refuse_reference_mismatch) {
+    auto agrees = check_agreement(agreement);
+    loading.reduced_in_vain = !agrees && !loading.engine.precision_reason.empty() &&
+                              loading.engine.info.precision != Precision::Fp32;
+    if (!agrees) return agrees;
+  }
   log_info("model '{}' version {}: {} reference vectors, least cosine {:.7f}", loading.source.name,
            loading.source.version, agreement.vectors, agreement.cosines.least);
   loading.references = std::move(agreement);
@@ -113,7 +118,8 @@ Result<std::vector<std::unique_ptr<Engine>>> make_engines(Loading& loading,
       NESO_TRY_VOID(loading.thread.bind(cores[i]));
       sharing = static_cast<size_t>(std::ranges::count(cores, cores[i]));
     }
-    NESO_TRY(auto engine, loading.engine.make({.count = sharing, .gpu = places[i].gpu}));
+    NESO_TRY(auto engine, loading.engine.make(
+                              {.count = sharing, .gpu = places[i].gpu, .bound = !cores.empty()}));
     if (encoder != nullptr) NESO_TRY_VOID(run_load_probes(*engine, *encoder, loading.pooling));
     engines.push_back(std::move(engine));
   }

@@ -253,11 +253,12 @@ Result<> bind_to_first_instance(Loading& loading, EngineKind kind) {
   return loading.thread.bind(cores.front());
 }
 
-Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig& written,
-                                    const LoadOptions& options, MetricRegistry& metrics,
-                                    const Clock& clock) {
+// loading: with the config as written.
+Result<std::unique_ptr<Model>> load(Loading& loading, MetricRegistry& metrics, const Clock& clock) {
   const int64_t start_ns = clock.now_ns();
-  Loading loading{.source = source, .options = options, .config = written};
+  const ModelSource& source = loading.source;
+  const LoadOptions& options = loading.options;
+  const ModelConfig written = loading.config;
   loading.memory = MemoryShare(options.memory, MemoryUse::Model);
   NESO_TRY(loading.files, find_model_files(source, written));
   tell_warnings(loading);
@@ -315,13 +316,31 @@ Result<std::unique_ptr<Model>> load(const ModelSource& source, const ModelConfig
   return std::make_unique<Model>(std::move(parts));
 }
 
+// Where nobody chose the precision, the folder's reference vectors have the last word on it.
+Result<std::unique_ptr<Model>> load_faithfully(const ModelSource& source,
+                                               const ModelConfig& written,
+                                               const LoadOptions& options, MetricRegistry& metrics,
+                                               const Clock& clock) {
+  {
+    Loading loading{.source = source, .options = options, .config = written};
+    auto model = load(loading, metrics, clock);
+    if (model || !loading.reduced_in_vain) return model;
+    log_info("model '{}' version {} is loaded again, in fp32: {}", source.name, source.version,
+             model.error().message);
+  }
+  LoadOptions exact = options;
+  exact.engine.precision = Precision::Fp32;
+  Loading loading{.source = source, .options = exact, .config = written};
+  return load(loading, metrics, clock);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> load_model(const ModelSource& source, const ModelConfig& written,
                                           const LoadOptions& options, MetricRegistry& metrics,
                                           const Clock& clock) {
   try {
-    return load(source, written, options, metrics, clock);
+    return load_faithfully(source, written, options, metrics, clock);
   } catch (const std::bad_alloc&) {
     return overloaded(
         "loading failed: the system has no memory left for it; serve fewer or smaller models, or "

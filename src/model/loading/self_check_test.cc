@@ -8,6 +8,7 @@
 #include <cmath>
 #include <future>
 #include <limits>
+#include <optional>
 
 #include "base/file.h"
 #include "base/json_writer.h"
@@ -37,7 +38,8 @@ class SelfCheck : public ::testing::Test {
     }
   }
 
-  Result<std::unique_ptr<Model>> load(Precision precision = Precision::Fp32, bool refuse = true) {
+  Result<std::unique_ptr<Model>> load(std::optional<Precision> precision = Precision::Fp32,
+                                      bool refuse = true) {
     LoadOptions options = options_;
     options.engine.precision = precision;
     options.refuse_reference_mismatch = refuse;
@@ -76,7 +78,7 @@ class SelfCheck : public ::testing::Test {
     folder_.write(where + "/reference_vectors.json", writer.text());
   }
 
-  std::string refusal(Precision precision = Precision::Fp32) {
+  std::string refusal(std::optional<Precision> precision = Precision::Fp32) {
     const auto model = load(precision);
     return model ? "it was loaded" : model.error().message;
   }
@@ -134,6 +136,17 @@ TEST_F(SelfCheck, AWrongVectorIsRefusedWithItsNumberTheCosineAndTheBound) {
   ASSERT_TRUE(shown) << shown.error().message;
   EXPECT_EQ((*shown)->references()->cosines.least_row, 1U);
   EXPECT_LT((*shown)->references()->cosines.least, 0.5);
+}
+
+// Chosen by the server, bf16 must not refuse what fp32 would serve: fp32 is tried, and its bound
+// holds.
+TEST_F(SelfCheck, WhereNobodyChoseThePrecisionFp32HasTheLastWord) {
+  write(vectors(texts_));
+  EXPECT_TRUE(load(std::nullopt));
+  auto references = vectors(texts_);
+  for (float& value : references[1].values) value = std::abs(value);
+  write(references);
+  EXPECT_THAT(refusal(std::nullopt), HasSubstr("less than 0.9999;"));
 }
 
 TEST_F(SelfCheck, F49_AFlippedByteOfAWeightIsToldWithTheKernelsAndWhatToTry) {
