@@ -73,11 +73,10 @@ char* print_number(char* out, Float value) {
   int exponent = 0;
   for (const char* digit = e + 2; digit != end; ++digit) exponent = exponent * 10 + (*digit - '0');
   if (e[1] == '-') exponent = -exponent;
-  char digits[kMaxDigits];
-  digits[0] = scientific[0];
-  size_t count = 1;
-  for (const char* digit = scientific + 2; digit < e; ++digit) digits[count++] = *digit;
-  return layout(out, {digits, count}, exponent);
+  // "d" or "d.ddd": the digits without the point.
+  const size_t count = e == scientific + 1 ? 1 : static_cast<size_t>(e - scientific) - 1;
+  scientific[1] = scientific[0];
+  return layout(out, {scientific + 1, count}, exponent);
 }
 
 template <typename Float>
@@ -183,18 +182,23 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
 }
 
 JsonWriter& JsonWriter::numbers(std::span<const float> values) {
+  constexpr size_t kPiece = 256;
+  constexpr size_t kUsualBytes = 13;  // of a number of eight or nine digits, with its comma
   separate();
-  const size_t start = out_.size();
-  out_.resize(start + 2 + values.size() * (kMaxNumberBytes + 1));
-  char* const begin = out_.data() + start;
-  char* out = begin;
-  *out++ = '[';
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) *out++ = ',';
-    out = print_number(out, values[i]);
+  out_.reserve(out_.size() + values.size() * kUsualBytes);
+  out_ += '[';
+  char buffer[kPiece * (kMaxNumberBytes + 1)];
+  while (!values.empty()) {
+    char* end = buffer;
+    for (const float value : values.first(std::min(kPiece, values.size()))) {
+      end = print_number(end, value);
+      *end++ = ',';
+    }
+    out_.append(buffer, end);
+    values = values.subspan(std::min(kPiece, values.size()));
   }
-  *out++ = ']';
-  out_.resize(start + static_cast<size_t>(out - begin));
+  if (out_.back() == ',') out_.pop_back();
+  out_ += ']';
   return *this;
 }
 
