@@ -79,10 +79,10 @@ void stop_on_termination() {
 int wait_for_termination(std::chrono::seconds pause, const std::function<void()>& meanwhile) {
   for (;;) {
     timespec until{};
-    clock_gettime(CLOCK_REALTIME, &until);  // the clock of sem_timedwait
+    clock_gettime(CLOCK_MONOTONIC, &until);  // the wall clock may be set
     until.tv_sec += pause.count();
     int waited = 0;
-    while ((waited = sem_timedwait(&wake_up, &until)) != 0 && errno == EINTR) {
+    while ((waited = sem_clockwait(&wake_up, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR) {
     }
     if (waited == 0) return received;
     meanwhile();

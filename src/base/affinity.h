@@ -18,7 +18,8 @@ std::optional<std::vector<int>> parse_core_list(std::string_view text);
 // The same as text. `cores` ascend.
 std::string core_list(std::span<const int> cores);
 
-// Those that the calling thread may run on; none when the system does not say.
+// Those that the calling thread may run on; none when the system does not say, as on machines with
+// more CPUs than cpu_set_t has bits.
 std::vector<int> allowed_cores();
 
 // From now on the calling thread runs on these only, and so do the threads that it starts.

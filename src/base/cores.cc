@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/cores.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,8 @@
 #include <fstream>
 #include <optional>
 #include <thread>
+
+#include "base/affinity.h"
 
 namespace neso {
 namespace {
@@ -56,12 +57,8 @@ size_t machine_cores() {
 }
 
 size_t usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  // It fails on machines with more CPUs than cpu_set_t has bits.
-  const bool known = sched_getaffinity(0, sizeof set, &set) == 0;
-  const size_t allowed =
-      known ? static_cast<size_t>(CPU_COUNT(&set)) : std::thread::hardware_concurrency();
+  size_t allowed = allowed_cores().size();
+  if (allowed == 0) allowed = std::thread::hardware_concurrency();
   const size_t quota = cgroup_cores();
   return std::max<size_t>(1, quota == 0 ? allowed : std::min(allowed, quota));
 }

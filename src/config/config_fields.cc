@@ -56,8 +56,7 @@ constexpr Note kNotes[] = {
     {"instance_group.host_policy", "with --host-policy, which says the cores of a policy's name"},
     {"instance_group.kind",
      "KIND_GPU runs an ONNX graph by ONNX Runtime's CUDA provider, else on the CPU, with a "
-     "warning; "
-     "KIND_AUTO does where it can"},
+     "warning; KIND_AUTO does where it can"},
     {"instance_group.rate_limiter",
      "with --rate-limit=execution_count; without it the log says that it is not"},
     {"instance_group.secondary_devices", "there is none"},

@@ -37,7 +37,8 @@ class Overload(unittest.TestCase):
         cls.repository = cls.enterClassContext(TemporaryRepository())
         cls.repository.add_folder(MODEL, some_encoder(), config="max_batch_size: 1024")
         cls.repository.add("simple", files=[("model.onnx", ROOT / "tests/data/onnx/simple.onnx")])
-        cls.server = cls.enterClassContext(Server(cls.repository.path, f"--memory-budget-mb={BUDGET_MIB}"))
+        # In fp32, so that these clients can send three times what it does.
+        cls.server = cls.enterClassContext(Server(cls.repository.path, f"--memory-budget-mb={BUDGET_MIB}", "--precision=fp32"))
         cls.drive(range(8))  # warm, and how fast it is gets known
         cls.capacity = cls.measure_capacity()
         print(f"capacity: {cls.capacity:.1f} requests/s", flush=True)

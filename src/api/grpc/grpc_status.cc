@@ -70,6 +70,13 @@ RequestErrorReason error_reason(ErrorCode code) {
   return result ? ::grpc::Status::OK : to_status(result.error());
 }
 
+bool is_over_time(const Error& error, std::chrono::system_clock::time_point deadline,
+                  std::chrono::system_clock::time_point now) {
+  const bool ended =
+      error.code == ErrorCode::Cancelled || error.code == ErrorCode::DeadlineExceeded;
+  return ended && deadline <= now;
+}
+
 void add_retry_hint(::grpc::ServerContextBase& context, const Error& error) {
   if (error.code != ErrorCode::Overloaded) return;
   const uint32_t wait_ms = std::max<uint32_t>(error.retry_after_ms, 1);

@@ -65,11 +65,7 @@ class UnaryInfer final : public ::grpc::ServerUnaryReactor {
   ::grpc::Status failed(const Error& error) {
     add_retry_hint(context_, error);
     ::grpc::Status status = gate_.refuse(context_.peer(), error);
-    // Whichever of the two clocks, gRPC's or the queue's, was first: UNAVAILABLE would be tried
-    // again.
-    const bool late =
-        error.code == ErrorCode::Cancelled || error.code == ErrorCode::DeadlineExceeded;
-    if (late && context_.deadline() <= std::chrono::system_clock::now()) {
+    if (is_over_time(error, context_.deadline(), std::chrono::system_clock::now())) {
       return {::grpc::StatusCode::DEADLINE_EXCEEDED,
               "the call's deadline passed before the request ran"};
     }
