@@ -20,7 +20,11 @@ POLICIES = """
     priority_queue_policy { key: 3 value { timeout_action: DELAY default_timeout_microseconds: 1 } }
   }
 """
-BULK_TEXTS = ["the quick brown fox jumps over the lazy dog " * 12 + str(i) for i in range(30)]
+BULK_SECONDS = 0.25  # that a bulk request takes at least
+
+
+def bulk_texts(request, count):
+    return [f"{request} " + "the quick brown fox jumps over the lazy dog " * 12 + str(i) for i in range(count)]
 
 
 def text_input(texts):
@@ -38,6 +42,18 @@ class Queue(unittest.TestCase):
         cls.repository.add("ordered", config="max_batch_size: 4 dynamic_batching { preserve_ordering: true }", files=graph)
         cls.server = Server(cls.repository.path, "--cache-config=local,size=1048576", "--result-cache=1000000")
         (cls.tensor,) = cls.server.get("/v2/models/cached").json()["inputs"]
+        cls.bulk_size = cls.enough_texts()
+
+    @classmethod
+    def enough_texts(cls):
+        """So many texts that this machine, in this build, computes for a while."""
+        count, took = 15, 0.0
+        while took < BULK_SECONDS and count < 1000:
+            count *= 2
+            begun = time.monotonic()
+            cls.server.embed("minilm", bulk_texts(f"a try of {count}", min(count, 1000)))
+            took = time.monotonic() - begun
+        return min(count, 1000)
 
     @classmethod
     def tearDownClass(cls):
@@ -104,14 +120,15 @@ class Queue(unittest.TestCase):
         answered = []
 
         def bulk(number):
-            texts = [f"{number} {text}" for text in BULK_TEXTS]
-            answer = self.server.request("POST", "/v2/models/minilm/infer", {"inputs": text_input(texts)})
+            inputs = text_input(bulk_texts(number, self.bulk_size))
+            answer = self.server.request("POST", "/v2/models/minilm/infer", {"inputs": inputs})
             answered.append(answer.status)
 
         threads = [threading.Thread(target=bulk, args=(i,)) for i in range(4)]
         for thread in threads:
             thread.start()
         while not self.busy("minilm"):
+            self.assertTrue(any(thread.is_alive() for thread in threads), "the bulk was over before it was seen")
             time.sleep(0.005)
         self.server.embed("minilm", ["where is the retry logic?"])
         before_small = len(answered)
@@ -124,12 +141,12 @@ class Queue(unittest.TestCase):
         return f'nv_inference_pending_request_count{{model="{model}",version="1"}} 0\n' not in self.server.metrics()
 
     def test_a_request_that_cannot_meet_its_deadline_is_refused_at_once(self):
-        threads = [threading.Thread(target=lambda n=n: self.server.embed("minilm", [f"{n} {t}" for t in BULK_TEXTS]))
+        threads = [threading.Thread(target=lambda n=n: self.server.embed("minilm", bulk_texts(n, self.bulk_size)))
                    for n in range(10, 16)]
         for thread in threads:
             thread.start()
         refusal = None
-        late = [f"late {text}" for text in BULK_TEXTS]
+        late = bulk_texts("late", self.bulk_size)
         while refusal is None and any(thread.is_alive() for thread in threads):
             answer = self.server.request("POST", "/v2/models/minilm/infer", {"inputs": text_input(late)},
                                          {"X-Request-Timeout-Ms": "200"})
