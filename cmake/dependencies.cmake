@@ -26,6 +26,16 @@ add_library(DNNL::dnnl UNKNOWN IMPORTED)
 set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY}
                                             INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE_DIR})
 
+# The program's allocator. A sanitizer brings its own.
+add_library(neso_allocator INTERFACE)
+if(NOT NESO_SANITIZE)
+  find_library(TCMALLOC_LIBRARY NAMES libtcmalloc_minimal.a REQUIRED)
+  find_path(TCMALLOC_INCLUDE_DIR gperftools/malloc_extension.h REQUIRED)
+  target_compile_definitions(neso_allocator INTERFACE NESO_TCMALLOC)
+  target_include_directories(neso_allocator SYSTEM INTERFACE ${TCMALLOC_INCLUDE_DIR})
+  target_link_libraries(neso_allocator INTERFACE ${TCMALLOC_LIBRARY} Threads::Threads)
+endif()
+
 # ONNX Runtime: only its headers are needed to build; the library is opened at run time (engine/onnx).
 set(NESO_DEPS ${CMAKE_SOURCE_DIR}/.deps)
 if(NOT EXISTS ${NESO_DEPS}/onnxruntime/include/onnxruntime_c_api.h)

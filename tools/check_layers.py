@@ -48,6 +48,7 @@ HOMES = {
     "dnnl*": ["engine/cpu/*", "simd/*_test.cc", "simd/*_bench.cc"],
     "oneapi/dnnl/*": ["engine/cpu/*", "simd/*_test.cc", "simd/*_bench.cc"],
     "boost/*": ["net/*"],
+    "gperftools/*": ["app/heap.cc"],
     "zlib.h": ["net/content_coding.cc"],
     "absl/*": ["api/triton/repository_request.cc", "api/grpc/grpc_server.cc"],
     "google/protobuf/*": ["config/*", "api/grpc/*"],

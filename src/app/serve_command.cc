@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/command.h"
+#include "app/heap.h"
 #include "app/server_listeners.h"
 #include "app/server_tables.h"
 #include "app/termination.h"
@@ -148,7 +149,7 @@ Result<> serve(const ServerOptions& options, bool as_triton) {
     return Error{ErrorCode::InvalidArgument,
                  "creating server: Invalid argument - --model-repository must be specified"};
   }
-  give_large_blocks_back();
+  limit_kept_memory();
   if (memory_facts().address_space) save_address_space();
   MetricRegistry metrics(options.metrics);
   MemoryBudget memory(memory_budget_bytes(options));

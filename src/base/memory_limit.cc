@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/memory_limit.h"
 
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -53,25 +52,6 @@ MemoryLimit memory_limit(const MemoryFacts& facts) {
   consider(facts.cgroup, "the control group's memory limit");
   consider(facts.address_space, "the limit of address space (ulimit -v)");
   return limit;
-}
-
-void give_large_blocks_back() {
-#if defined(__GLIBC__)
-  constexpr int kLargeBytes = 1 << 20;
-  mallopt(M_MMAP_THRESHOLD, kLargeBytes);  // setting it also ends its growth
-#endif
-}
-
-void give_free_memory_back() {
-#if defined(__GLIBC__)
-  malloc_trim(0);
-#endif
-}
-
-void save_address_space() {
-#if defined(__GLIBC__)
-  mallopt(M_ARENA_MAX, 2);
-#endif
 }
 
 }  // namespace neso

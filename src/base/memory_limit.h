@@ -25,17 +25,4 @@ struct MemoryLimit {
 // The smallest of the facts.
 MemoryLimit memory_limit(const MemoryFacts& facts);
 
-// From now on what requests of megabytes took goes back to the system when they end. By itself the
-// C library keeps larger and larger blocks for later, several times what is in use.
-void give_large_blocks_back();
-
-// What the C library keeps of freed memory for later goes back to the system now. Takes locks of
-// the allocator and some milliseconds: for a process that rests.
-void give_free_memory_back();
-
-// For a process whose address space is limited: the C library reserves 64 MB of it for every thread
-// that allocates, and what is left would not do for the stacks of the others. To be called before
-// there are threads.
-void save_address_space();
-
 }  // namespace neso
