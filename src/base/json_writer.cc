@@ -5,8 +5,10 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "base/json_escape.h"
+#include "base/run_pieces.h"
 
 namespace neso {
 namespace {
@@ -83,6 +85,25 @@ template <typename Float>
 void append_number(std::string& out, Float value) {
   char buffer[kMaxNumberBytes];
   out.append(buffer, print_number(buffer, value));
+}
+
+// What run_pieces() is given at a time: a good half of a millisecond.
+constexpr size_t kNumbersOfAPiece = 16 * 1024;
+
+void append_numbers(std::string& out, std::span<const float> values) {
+  constexpr size_t kAtATime = 256;
+  constexpr size_t kUsualBytes = 13;  // of a number of eight or nine digits, with its comma
+  out.reserve(out.size() + values.size() * kUsualBytes);
+  char buffer[kAtATime * (kMaxNumberBytes + 1)];
+  while (!values.empty()) {
+    char* end = buffer;
+    for (const float value : values.first(std::min(kAtATime, values.size()))) {
+      end = print_number(end, value);
+      *end++ = ',';
+    }
+    values = values.subspan(std::min(kAtATime, values.size()));
+    out.append(buffer, values.empty() ? end - 1 : end);
+  }
 }
 
 template <typename Integer>
@@ -181,23 +202,26 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
   return *this;
 }
 
-JsonWriter& JsonWriter::numbers(std::span<const float> values) {
-  constexpr size_t kPiece = 256;
-  constexpr size_t kUsualBytes = 13;  // of a number of eight or nine digits, with its comma
+JsonWriter& JsonWriter::numbers(std::span<const float> values, ThreadPool* helpers) {
   separate();
-  out_.reserve(out_.size() + values.size() * kUsualBytes);
   out_ += '[';
-  char buffer[kPiece * (kMaxNumberBytes + 1)];
-  while (!values.empty()) {
-    char* end = buffer;
-    for (const float value : values.first(std::min(kPiece, values.size()))) {
-      end = print_number(end, value);
-      *end++ = ',';
+  const size_t pieces = (values.size() + kNumbersOfAPiece - 1) / kNumbersOfAPiece;
+  if (helpers == nullptr || pieces < 2) {
+    append_numbers(out_, values);
+  } else {
+    std::vector<std::string> printed(pieces);
+    run_pieces(helpers, pieces, [&](size_t piece) {
+      const auto rest = values.subspan(piece * kNumbersOfAPiece);
+      append_numbers(printed[piece], rest.first(std::min(kNumbersOfAPiece, rest.size())));
+    });
+    size_t bytes = out_.size() + 1;
+    for (const std::string& text : printed) bytes += text.size() + 1;
+    out_.reserve(bytes);
+    for (const std::string& text : printed) {
+      if (&text != &printed.front()) out_ += ',';
+      out_ += text;
     }
-    out_.append(buffer, end);
-    values = values.subspan(std::min(kPiece, values.size()));
   }
-  if (out_.back() == ',') out_.pop_back();
   out_ += ']';
   return *this;
 }

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/thread_pool.h"
+
 namespace neso {
 
 class JsonWriter {
@@ -29,8 +31,9 @@ class JsonWriter {
   JsonWriter& null();
   // Text that is JSON already, as one value.
   JsonWriter& raw(std::string_view json);
-  // A whole flat array at once: the fast path for vectors.
-  JsonWriter& numbers(std::span<const float> values);
+  // A whole flat array at once: the fast path for vectors. A large one is printed by `helpers` as
+  // well, as run_pieces() does it; may be null.
+  JsonWriter& numbers(std::span<const float> values, ThreadPool* helpers = nullptr);
 
   const std::string& text() const& { return out_; }
   std::string text() && { return std::move(out_); }

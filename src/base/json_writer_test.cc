@@ -157,5 +157,16 @@ TEST(JsonNumberText, TheFastPathPrintsWhatTheSlowOneDoes) {
   EXPECT_EQ(JsonWriter().numbers(values).text(), slow.text());
 }
 
+TEST(JsonWriter, SeveralThreadsPrintWhatOneDoes) {
+  const auto helpers = *ThreadPool::create(3, "helpers");
+  for (const size_t count : {0, 1, 16 * 1024, 16 * 1024 + 1, 100'000}) {
+    std::vector<float> values(count);
+    for (size_t i = 0; i < count; ++i) values[i] = 1.0F / static_cast<float>(i + 3);
+    EXPECT_EQ(JsonWriter().numbers(values, helpers.get()).text(),
+              JsonWriter().numbers(values).text())
+        << count;
+  }
+}
+
 }  // namespace
 }  // namespace neso

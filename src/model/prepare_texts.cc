@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/prepare_texts.h"
 
-#include <algorithm>
-#include <condition_variable>
 #include <memory>
+#include <new>
 #include <optional>
+#include <thread>
 #include <utility>
 
-#include "base/contain.h"
 #include "base/error.h"
+#include "base/run_pieces.h"
 #include "base/thread_annotations.h"
 
 namespace neso {
@@ -17,13 +17,11 @@ namespace {
 // Of one piece: about a millisecond of tokenizing.
 constexpr size_t kPieceBytes = 4096;
 
-// Outlives the call: a helper that comes late finds nothing left to do.
-class Batch : public std::enable_shared_from_this<Batch> {
+class Batch {
  public:
   Batch(const TextInput& source, std::string_view prompt, std::span<const std::string_view> texts,
         bool truncate, const RequestLife& life)
-      : helpers_(life.helpers),
-        source_(source),
+      : source_(source),
         prompt_(prompt),
         texts_(texts),
         truncate_(truncate),
@@ -36,23 +34,16 @@ class Batch : public std::enable_shared_from_this<Batch> {
       ends_.push_back(i + 1);
       bytes = 0;
     }
-    returned_.reserve(ends_.size());
+    postponed_.reserve(ends_.size());
   }
 
-  void call_helpers() {
-    if (helpers_ == nullptr) return;
-    // The caller is one of those who work. Without memory for more, fewer do.
-    const size_t most = std::min(helpers_->threads(), ends_.size());
-    contain("asking for help with many texts", [&] {
-      for (size_t i = 1; i < most; ++i) call_helper();
-    });
-  }
-
-  // The caller's part; returns when nobody uses what is his any more.
   Result<std::vector<Result<PreparedText>>> work() EXCLUDES(mutex_) {
-    while (const auto piece = begin(Who::Caller)) run(*piece, Who::Caller);
-    MutexLock lock(mutex_);
-    if (no_memory_) return out_of_memory();  // made where it may fail
+    run_pieces(life_.helpers, ends_.size(), [this](size_t piece) { try_piece(piece); });
+    MutexLock lock(mutex_);  // nobody else is left
+    // One text at a time: only what fails so is a failure.
+    for (const size_t piece : postponed_) {
+      if (!failure_) failure_ = prepare(piece);
+    }
     if (failure_) return *std::move(failure_);
     std::vector<Result<PreparedText>> results;
     results.reserve(results_.size());
@@ -61,87 +52,43 @@ class Batch : public std::enable_shared_from_this<Batch> {
   }
 
  private:
-  enum class Who { Caller, Helper };
-
-  void call_helper() {
-    helpers_->post([self = shared_from_this()] { self->help(); });
-  }
-
-  // One piece, and what else waits for the thread before the next. Behind run() the caller may be
-  // gone.
-  void help() {
-    const auto piece = begin(Who::Helper);
-    if (piece && run(*piece, Who::Helper)) call_helper();
-  }
-
-  // A piece to do. The caller waits for those that others do, which may come back to him.
-  std::optional<size_t> begin(Who who) EXCLUDES(mutex_) {
+  // On any thread, beside others. From the first piece on for which there is no memory, the rest is
+  // postponed.
+  void try_piece(size_t piece) EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      if (failure_) return;
+      if (!postponed_.empty()) return postponed_.push_back(piece);
+    }
+    auto failure = prepare(piece);
+    if (!failure) return;
     MutexLock lock(mutex_);
-    if (who == Who::Helper) return alone_ ? std::nullopt : next();
-    while (true) {
-      caller_is_alone_ = alone_ && running_ == 0;
-      if (!alone_ || caller_is_alone_) {
-        if (const auto piece = next()) return piece;
-      }
-      if (running_ == 0) return std::nullopt;
-      lock.wait(ended_);
+    if (failure->code == ErrorCode::Overloaded) {
+      postponed_.push_back(piece);
+    } else if (!failure_) {
+      failure_ = std::move(failure);
     }
-  }
-
-  std::optional<size_t> next() REQUIRES(mutex_) {
-    if (failure_ || no_memory_) return std::nullopt;
-    std::optional<size_t> piece;
-    if (!returned_.empty()) {
-      piece = returned_.back();
-      returned_.pop_back();
-    } else if (next_ < ends_.size()) {
-      piece = next_++;
-    }
-    if (piece) ++running_;
-    return piece;
-  }
-
-  // False when there was no memory for the piece. Then the caller goes on alone, with one text at a
-  // time: only what fails so is a failure.
-  bool run(size_t piece, Who who) noexcept EXCLUDES(mutex_) {
-    std::optional<Error> failure;
-    bool no_memory = false;
-    try {
-      failure = prepare(piece, who);
-      no_memory = failure && failure->code == ErrorCode::Overloaded;
-    } catch (...) {  // std::bad_alloc; nothing else is thrown
-      no_memory = true;
-    }
-    MutexLock lock(mutex_);
-    --running_;
-    if (no_memory && (who == Who::Helper || !caller_is_alone_)) {
-      alone_ = true;
-      returned_.push_back(piece);
-    } else if (failure) {
-      if (!failure_) failure_ = std::move(failure);
-    } else if (no_memory) {
-      no_memory_ = true;
-    }
-    ended_.notify_all();
-    return !no_memory;
   }
 
   // What ends the request, if anything does.
-  std::optional<Error> prepare(size_t piece, Who who) {
-    RequestLife life = life_;
-    // One share belongs to one thread at a time.
-    if (who == Who::Helper && life.memory)
-      life.memory = std::make_shared<MemoryShare>(life.memory->another());
-    for (size_t i = piece == 0 ? 0 : ends_[piece - 1]; i < ends_[piece]; ++i) {
-      auto prepared = source_.prepare(prompt_, texts_[i], truncate_, life);
-      if (!prepared && ends_request(prepared.error())) return std::move(prepared).error();
-      results_[i] = std::move(prepared);
+  std::optional<Error> prepare(size_t piece) {
+    try {
+      RequestLife life = life_;
+      // One share belongs to one thread at a time.
+      if (life.memory && std::this_thread::get_id() != caller_)
+        life.memory = std::make_shared<MemoryShare>(life.memory->another());
+      for (size_t i = piece == 0 ? 0 : ends_[piece - 1]; i < ends_[piece]; ++i) {
+        auto prepared = source_.prepare(prompt_, texts_[i], truncate_, life);
+        if (!prepared && ends_request(prepared.error())) return std::move(prepared).error();
+        results_[i] = std::move(prepared);
+      }
+      return std::nullopt;
+    } catch (const std::bad_alloc&) {
+      return out_of_memory();
     }
-    return std::nullopt;
   }
 
-  ThreadPool* const helpers_;
-  // What the caller has; gone when he has returned.
+  const std::thread::id caller_ = std::this_thread::get_id();
   const TextInput& source_;
   const std::string_view prompt_;
   const std::span<const std::string_view> texts_;
@@ -151,14 +98,8 @@ class Batch : public std::enable_shared_from_this<Batch> {
   std::vector<size_t> ends_;                                  // of the pieces, in texts
   std::vector<std::optional<Result<PreparedText>>> results_;  // each written by one thread
   Mutex mutex_;
-  std::condition_variable ended_;
-  size_t next_ GUARDED_BY(mutex_) = 0;               // piece
-  std::vector<size_t> returned_ GUARDED_BY(mutex_);  // pieces; has room for all
-  size_t running_ GUARDED_BY(mutex_) = 0;
+  std::vector<size_t> postponed_ GUARDED_BY(mutex_);  // pieces; has room for all
   std::optional<Error> failure_ GUARDED_BY(mutex_);
-  bool no_memory_ GUARDED_BY(mutex_) = false;
-  bool alone_ GUARDED_BY(mutex_) = false;            // helpers take no more pieces
-  bool caller_is_alone_ GUARDED_BY(mutex_) = false;  // with the piece that he has
 };
 
 }  // namespace
@@ -167,9 +108,7 @@ Result<std::vector<Result<PreparedText>>> prepare_texts(const TextInput& source,
                                                         std::string_view prompt,
                                                         std::span<const std::string_view> texts,
                                                         bool truncate, const RequestLife& life) {
-  const auto batch = std::make_shared<Batch>(source, prompt, texts, truncate, life);
-  batch->call_helpers();
-  return batch->work();
+  return Batch(source, prompt, texts, truncate, life).work();
 }
 
 }  // namespace neso
