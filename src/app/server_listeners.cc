@@ -13,6 +13,7 @@
 
 #include "api/grpc/grpc_server.h"
 #include "api/request_errors.h"
+#include "api/triton/infer_request.h"
 #include "api/triton/status.h"
 #include "api/triton/triton_api.h"
 #include "app/version.h"
@@ -53,6 +54,7 @@ net::HttpServerOptions http_options(const ServerOptions& options, const Shared& 
   http.reuse_port = options.reuse_http_port;
   http.threads = options.http_thread_count != 0 ? options.http_thread_count : usable_cores();
   http.max_body_bytes = options.http_max_input_size;
+  http.binary_offset_header = triton::kInferenceHeaderLength;
   http.error_body = [](int, const std::string& sentence) { return triton::error_body(sentence); };
   return http;
 }

@@ -56,7 +56,7 @@ SocketConnection::SocketConnection(ServerState& server, IoThread& thread,
       peer_(socket.peer()),
       socket_(thread.context(), tcp::v4(), socket.descriptor()),  // the family is never asked for
       timer_(thread.context()),
-      parser_(request_limits(server.options)),
+      parser_(request_limits(server.options), server.options.binary_offset_header),
       body_memory_(server.options.memory, MemoryUse::Request),
       answers_memory_(server.options.memory, MemoryUse::Request),
       read_deadline_(server.options) {

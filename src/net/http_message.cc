@@ -32,4 +32,22 @@ size_t HttpRequest::header_count(std::string_view name) const {
   }));
 }
 
+size_t HttpResponse::body_size() const {
+  size_t size = body.size();
+  for (const HeldBytes& piece : tail) size += piece.bytes.size();
+  return size;
+}
+
+std::string HttpResponse::joined_body() && {
+  std::string joined = std::move(body);
+  for (const HeldBytes& piece : tail) joined += piece.bytes;
+  drop_body();
+  return joined;
+}
+
+void HttpResponse::drop_body() {
+  std::string().swap(body);
+  tail.clear();
+}
+
 }  // namespace neso::net

@@ -15,6 +15,7 @@
 
 #include "base/completion.h"
 #include "base/memory_budget.h"
+#include "net/body.h"
 
 namespace neso::net {
 
@@ -28,7 +29,7 @@ struct HttpRequest {
   std::string path;    // the target before '?', not decoded
   std::string query;   // after '?'
   Headers headers;     // in order, names as sent
-  std::string body;    // de-chunked
+  Body body;           // de-chunked
   std::string peer;    // "127.0.0.1:4711"
   // Set when the client is gone; work for it may be dropped. Any thread.
   std::shared_ptr<const std::atomic<bool>> gone;
@@ -43,16 +44,26 @@ struct HttpRequest {
   size_t header_count(std::string_view name) const;
 };
 
+// Bytes that lie elsewhere, and what keeps them there.
+struct HeldBytes {
+  std::string_view bytes;
+  std::shared_ptr<const void> owner;
+};
+
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";  // empty: no such header
   Headers headers;  // besides Content-Type, Content-Length, Connection
   std::string body;
+  std::vector<HeldBytes> tail = {};  // the rest of the body, sent from where it is
   // Let go of once the last byte is written, or the connection is gone; may be null.
   std::shared_ptr<const void> held_until_sent = {};
 
   // An error with words; a health probe's "no" has none.
   bool is_refusal() const { return status >= 400 && !body.empty(); }
+  size_t body_size() const;  // of body and tail
+  std::string joined_body() &&;
+  void drop_body();
 };
 
 // Answers one request, from any thread, once. Destroyed unanswered: the client gets a 503.

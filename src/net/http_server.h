@@ -42,6 +42,9 @@ struct HttpServerOptions {
   // What bodies and answers count against; a body for which it has no room is refused with 503.
   // Outlives the server; null: no limit.
   MemoryBudget* memory = nullptr;
+  // A header whose number says where in the body binary data begins: the body is placed so that it
+  // is aligned there (Body::kAlignment). Empty: there is none.
+  std::string binary_offset_header;
   // Ends the sentence of a 413.
   std::string body_limit_hint = "Use --http-max-input-size to increase the limit.";
   // Ends the sentence about a port that is taken, or not ours to take: "choose another with ...".

@@ -226,7 +226,7 @@ TEST(HttpServer, ServesManyConnectionsFromManyThreads) {
   const auto server = start_server(options, [&](HttpRequest request, Respond respond) {
     ++handled;
     std::thread([request = std::move(request), respond = std::move(respond)]() mutable {
-      respond(text_answer(request.body));
+      respond(text_answer(std::string(request.body)));
     }).detach();
   });
   std::vector<TestClient> clients;

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
+#include <charconv>
 #include <cstdint>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "net/chunk_decoder.h"
@@ -86,7 +88,8 @@ Refusal refusal_of(const error_code& error) {
 // Reads one head into an HttpRequest.
 class Head final : public http::basic_parser<true> {
  public:
-  explicit Head(size_t max_bytes) {
+  Head(size_t max_bytes, std::string_view binary_offset_header)
+      : binary_offset_header_(binary_offset_header) {
     header_limit(static_cast<uint32_t>(max_bytes + 1));  // the scanner refuses before
     body_limit(boost::none);                             // bodies are not its business
   }
@@ -155,9 +158,17 @@ class Head final : public http::basic_parser<true> {
         expects_continue = !parsed.http_1_0;
         break;
       default:
+        if (same_header_name(view(name), binary_offset_header_)) align_body(view(value));
         break;
     }
     parsed.request.headers.emplace_back(view(name), view(value));
+  }
+
+  // What is no number is for whoever reads the header to refuse.
+  void align_body(std::string_view place) {
+    size_t offset = 0;
+    if (std::from_chars(place.data(), place.data() + place.size(), offset).ec == std::errc())
+      parsed.request.body.align_at(offset);
   }
 
   void on_response_impl(int, BeastView, int, error_code&) override {}
@@ -169,25 +180,22 @@ class Head final : public http::basic_parser<true> {
   void on_chunk_header_impl(uint64_t, BeastView, error_code&) override {}
   size_t on_chunk_body_impl(uint64_t, BeastView, error_code&) override { return 0; }
 
+  const std::string_view binary_offset_header_;
   Refusal refusal_;
   int content_lengths_ = 0;
   int transfer_encodings_ = 0;
 };
 
-// Doubles the memory as bytes come, up to the length that the body can have.
-void append(std::string& body, std::string_view piece, size_t most) {
-  const size_t size = body.size() + piece.size();
-  if (size > body.capacity()) body.reserve(std::max(size, std::min(2 * size, most)));
-  body.append(piece);
-}
-
 }  // namespace
 
 struct RequestParser::State {
-  explicit State(const RequestLimits& the_limits) : limits(the_limits) { restart(); }
+  State(const RequestLimits& the_limits, std::string_view the_binary_offset_header)
+      : limits(the_limits), binary_offset_header(the_binary_offset_header) {
+    restart();
+  }
 
   void restart() {
-    head.emplace(limits.head.max_header_bytes);
+    head.emplace(limits.head.max_header_bytes, binary_offset_header);
     scanner.emplace(limits.head);
     chunks.reset();
     in_body = false;
@@ -211,6 +219,7 @@ struct RequestParser::State {
   Progress feed_chunks(std::string_view input, size_t& consumed);
 
   const RequestLimits limits;
+  const std::string_view binary_offset_header;
   std::optional<HeadScanner> scanner;
   std::optional<Head> head;
   std::optional<ChunkDecoder> chunks;  // when the body is chunked
@@ -259,9 +268,9 @@ RequestParser::Progress RequestParser::State::begin_body() {
 
 RequestParser::Progress RequestParser::State::feed_body(std::string_view input, size_t& consumed) {
   if (chunks) return feed_chunks(input, consumed);
-  std::string& body = head->parsed.request.body;
+  Body& body = head->parsed.request.body;
   const std::string_view piece = input.substr(0, length - body.size());
-  append(body, piece, length);
+  body.append(piece, length);
   consumed = piece.size();
   return body.size() == length ? Progress::Complete : Progress::NeedMore;
 }
@@ -273,7 +282,7 @@ RequestParser::Progress RequestParser::State::feed_chunks(std::string_view input
     std::string_view data;
     const Scan scan = chunks->feed(input.substr(consumed), taken, data);
     consumed += taken;
-    append(head->parsed.request.body, data, limits.max_body_bytes);
+    head->parsed.request.body.append(data, limits.max_body_bytes);
     if (scan == Scan::Complete) return Progress::Complete;
     if (scan == Scan::Refused) {
       return chunks->refusal().status == 413 ? refuse_too_large() : refuse(chunks->refusal());
@@ -282,8 +291,8 @@ RequestParser::Progress RequestParser::State::feed_chunks(std::string_view input
   return Progress::NeedMore;
 }
 
-RequestParser::RequestParser(const RequestLimits& limits)
-    : state_(std::make_unique<State>(limits)) {}
+RequestParser::RequestParser(const RequestLimits& limits, std::string_view binary_offset_header)
+    : state_(std::make_unique<State>(limits, binary_offset_header)) {}
 RequestParser::~RequestParser() = default;
 
 RequestParser::Progress RequestParser::feed(std::string_view input, size_t& consumed) {
@@ -322,11 +331,11 @@ bool RequestParser::in_body() const {
 }
 
 size_t RequestParser::body_memory() const {
-  return state_->head->parsed.request.body.capacity();
+  return state_->head->parsed.request.body.memory_bytes();
 }
 
 void RequestParser::drop_body() {
-  std::string().swap(state_->head->parsed.request.body);
+  state_->head->parsed.request.body = {};
 }
 
 }  // namespace neso::net

@@ -37,7 +37,8 @@ class RequestParser {
     Refused,   // see refusal(); nothing more can be read from this connection
   };
 
-  explicit RequestParser(const RequestLimits& limits);
+  // `binary_offset_header` as in HttpServerOptions; outlives the parser.
+  explicit RequestParser(const RequestLimits& limits, std::string_view binary_offset_header = {});
   ~RequestParser();
 
   // Takes bytes from the front of `input` until one request is complete; `consumed` says how many.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <ostream>
 #include <vector>
 
@@ -340,7 +341,34 @@ TEST(RequestParser, B05AllocatesNothingFromADeclaredLength) {
   size_t consumed = 0;
   EXPECT_EQ(parser.feed(post("Content-Length: 67108864\r\n", "ab"), consumed), Progress::NeedMore);
   EXPECT_TRUE(parser.in_body());
-  EXPECT_LT(parser.take().request.body.capacity(), 100u);
+  EXPECT_LT(parser.take().request.body.memory_bytes(), 100u);
+}
+
+TEST(RequestParser, AlignsTheBodyWhereAHeaderSaysThatItsBinaryPartBegins) {
+  const std::string body(5000, 'x');
+  for (const size_t offset : {1, 7, 64, 1001, 4999}) {
+    for (const size_t piece : {size_t{1}, size_t{600}, kWhole}) {
+      RequestParser parser({}, "Binary-Offset");
+      std::string bytes = "POST / HTTP/1.1\r\nHost: h\r\nbinary-offset: " + std::to_string(offset) +
+                          "\r\nContent-Length: 5000\r\n\r\n" + body;
+      std::string_view rest = bytes;
+      Progress progress = Progress::NeedMore;
+      for (size_t given = 0; progress == Progress::NeedMore && given != rest.size();) {
+        given = piece < rest.size() - given ? given + piece : rest.size();
+        size_t consumed = 0;
+        progress = parser.feed(rest.substr(0, given), consumed);
+        rest.remove_prefix(consumed);
+        given -= consumed;
+      }
+      ASSERT_EQ(progress, Progress::Complete) << offset << " " << piece;
+      const ParsedRequest parsed = parser.take();
+      EXPECT_EQ(parsed.request.body.view(), body);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(parsed.request.body.view().data() + offset) %
+                    Body::kAlignment,
+                0u)
+          << offset << " " << piece;
+    }
+  }
 }
 
 }  // namespace

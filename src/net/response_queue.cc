@@ -97,7 +97,7 @@ std::string response_head(const HttpResponse& response, const AnswerFraming& fra
   if (!response.content_type.empty()) append_header(head, "Content-Type", response.content_type);
   for (const auto& [name, value] : response.headers) append_header(head, name, value);
   if (!is_bodiless(response.status)) {
-    fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", response.body.size());
+    fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", response.body_size());
   }
   if (!framing.keep_alive) {
     head += "Connection: close\r\n";
@@ -134,31 +134,34 @@ void ResponseQueue::answer(uint64_t number, HttpResponse response) {
   Place& place = places_[number - first_number_];
   place.answered = true;
   place.response = std::move(response);
-  answer_bytes_ += place.response.body.size();
+  place.body_bytes = place.response.body_size();
+  answer_bytes_ += place.body_bytes;
 }
 
 void ResponseQueue::gather(bool close_after_last, std::vector<std::string_view>& views) {
   views.clear();
   size_t skip = front_written_;
   const auto add = [&](std::string_view bytes) {
+    if (views.size() == kMaxViews) return;
     const size_t skipped = std::min(skip, bytes.size());
     skip -= skipped;
     if (bytes.size() > skipped) views.push_back(bytes.substr(skipped));
   };
-  for (size_t i = 0; i < places_.size() && views.size() + 2 <= kMaxViews; ++i) {
+  for (size_t i = 0; i < places_.size() && views.size() < kMaxViews; ++i) {
     Place& place = places_[i];
     if (!place.answered) return;
     if (place.head.empty()) {
       if (close_after_last && i + 1 == places_.size()) place.framing.keep_alive = false;
       place.head = response_head(place.response, place.framing);
       if (place.framing.head_request || is_bodiless(place.response.status)) {
-        answer_bytes_ -= place.response.body.size();
-        std::string().swap(place.response.body);
+        place.response.drop_body();
+        answer_bytes_ -= std::exchange(place.body_bytes, 0);
       }
       closing_ = closing_ || !place.framing.keep_alive;
     }
     add(place.head);
     add(place.response.body);
+    for (const HeldBytes& piece : place.response.tail) add(piece.bytes);
   }
 }
 
@@ -172,12 +175,12 @@ size_t ResponseQueue::written(size_t bytes) {
   size_t answered = 0;
   while (!places_.empty() && !places_.front().head.empty()) {
     const Place& place = places_.front();
-    const size_t size = place.head.size() + place.response.body.size();
+    const size_t size = place.head.size() + place.body_bytes;
     if (front_written_ < size) break;
     front_written_ -= size;
     if (place.is_request) ++answered;
     request_bytes_ -= place.request_bytes;
-    answer_bytes_ -= place.response.body.size();
+    answer_bytes_ -= place.body_bytes;
     places_.pop_front();
     ++first_number_;
   }

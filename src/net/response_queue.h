@@ -68,6 +68,7 @@ class ResponseQueue {
     AnswerFraming framing;
     HttpResponse response;
     size_t request_bytes = 0;
+    size_t body_bytes = 0;
     std::string head;  // rendered when its turn comes
     bool is_request = true;
     bool answered = false;

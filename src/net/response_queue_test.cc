@@ -54,6 +54,60 @@ TEST(ResponseHead, KnowsTheReasonsOfOurStatuses) {
   EXPECT_EQ(reason_phrase(799), "Unknown");
 }
 
+TEST(ResponseQueue, SendsABodysTailFromWhereItIs) {
+  const auto first = std::make_shared<const std::string>("first");
+  const auto second = std::make_shared<const std::string>("second");
+  HttpResponse response = response_with("head,");
+  response.tail = {{*first, first}, {*second, second}};
+  ResponseQueue queue;
+  queue.answer(queue.expect({}, 0), std::move(response));
+  EXPECT_EQ(queue.answer_bytes(), 16U);
+  std::vector<std::string_view> views;
+  queue.gather(false, views);
+  ASSERT_EQ(views.size(), 4U);
+  EXPECT_EQ(views[2].data(), first->data());
+  EXPECT_EQ(views[3].data(), second->data());
+  std::string sent;
+  while (!queue.empty()) {  // whatever is taken at a time
+    const std::string now = gathered(queue);
+    sent += now.substr(0, 3);
+    queue.written(std::min<size_t>(3, now.size()));
+  }
+  EXPECT_EQ(sent, plain("head,firstsecond"));
+  EXPECT_EQ(queue.answer_bytes(), 0U);
+  EXPECT_EQ(first.use_count(), 1);
+}
+
+TEST(ResponseQueue, SendsMoreTailsThanOneWriteTakes) {
+  HttpResponse response = response_with("");
+  std::string expected;
+  for (int i = 0; i < 100; ++i) {
+    const auto piece = std::make_shared<const std::string>(std::to_string(i));
+    response.tail.push_back({*piece, piece});
+    expected += *piece;
+  }
+  ResponseQueue queue;
+  queue.answer(queue.expect({}, 0), std::move(response));
+  queue.answer(queue.expect({}, 0), response_with("next"));
+  std::string sent;
+  while (!queue.empty()) {
+    const std::string now = gathered(queue);
+    sent += now;
+    queue.written(now.size());
+  }
+  EXPECT_EQ(sent, plain(expected) + plain("next"));
+}
+
+TEST(ResponseQueue, DropsTheTailWhereNoBodyIsSent) {
+  const auto owner = std::make_shared<const std::string>("tail");
+  HttpResponse response = response_with("body");
+  response.tail = {{*owner, owner}};
+  ResponseQueue queue;
+  queue.answer(queue.expect({.head_request = true}, 0), std::move(response));
+  EXPECT_EQ(gathered(queue), "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n");
+  EXPECT_EQ(queue.answer_bytes(), 0U);
+}
+
 TEST(ResponseQueue, SendsInTheOrderOfRequests) {
   ResponseQueue queue;
   const uint64_t a = queue.expect({}, 1);

@@ -40,7 +40,7 @@ inline HttpResponse text_answer(std::string body) {
 inline void echo(HttpRequest request, Respond respond) {
   std::string text = request.method + " " + request.path;
   if (!request.query.empty()) text += "?" + request.query;
-  respond(text_answer(text + ":" + request.body));
+  respond(text_answer(text + ":" + std::string(request.body)));
 }
 
 inline std::unique_ptr<HttpServer> start_server(const HttpServerOptions& options,

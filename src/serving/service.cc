@@ -170,6 +170,10 @@ void Service::post_brief(std::function<void()> task) {
   state_->pool->post_brief(std::move(task));
 }
 
+ThreadPool& Service::workers() {
+  return *state_->pool;
+}
+
 bool Service::live() const {
   return true;
 }

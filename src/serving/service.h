@@ -43,6 +43,8 @@ class Service {
   void post(std::function<void()> task);
   // The same for well under a millisecond of it: goes before what takes longer.
   void post_brief(std::function<void()> task);
+  // The threads that do it, for run_pieces().
+  ThreadPool& workers();
 
   bool live() const;
   bool ready() const;

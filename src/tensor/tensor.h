@@ -41,6 +41,8 @@ class Tensor {
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
   std::span<const std::byte> bytes() const { return bytes_; }
+  // Keeps the bytes where they are, whatever becomes of this object.
+  const std::shared_ptr<const void>& owner() const { return owner_; }
 
   // The elements as T; sizeof(T) must be the element size. The bytes must be aligned for T (owned
   // buffers are).

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -16,7 +18,11 @@
 namespace neso::triton {
 namespace {
 
-constexpr std::string_view kHeaderLength = "Inference-Header-Content-Length";
+constexpr std::string_view kHeaderLength = kInferenceHeaderLength;
+
+// Binary tensors of at least so many bytes stay in the body that brought them, and are sent from
+// where they are; to copy a smaller one costs no more than to share its memory.
+constexpr size_t kLeftInPlace = size_t{16} << 10;
 
 // The one source of an input's data, or Triton's sentence about none or several.
 Result<> check_data_source(const BodyInput& input) {
@@ -62,22 +68,31 @@ Result<NamedTensor> json_tensor(BodyInput& input, DType dtype) {
   return NamedTensor{name, Tensor(dtype, std::move(*input.shape), std::move(input.data))};
 }
 
-// Copied: the body's alignment is arbitrary.
-Tensor tensor_of(std::string_view content, DType dtype, Shape shape) {
+// The largest element's: of a raw input the type is the model's to tell.
+constexpr size_t kAnyAlignment = 8;
+
+// Left where it is if that is worth it, and elements of any type are aligned there.
+Tensor tensor_of(std::string_view content, DType dtype, Shape shape,
+                 const std::shared_ptr<const void>& owner) {
+  if (owner && content.size() >= kLeftInPlace &&
+      reinterpret_cast<uintptr_t>(content.data()) % kAnyAlignment == 0) {
+    return {dtype, std::move(shape), std::as_bytes(std::span(content)), owner};
+  }
   std::vector<std::byte> bytes(content.size());
   if (!content.empty()) std::memcpy(bytes.data(), content.data(), content.size());
   return {dtype, std::move(shape), std::move(bytes)};
 }
 
-Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, std::string_view& tail,
+Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, BodyParts& parts,
                                   std::string_view model) {
+  std::string_view& tail = parts.tail;
   const uint64_t size = *input.binary_data_size;
   if (size > tail.size()) {
     return invalid_argument(
         "unexpected size for input '{}', expecting {} additional bytes for model '{}'", *input.name,
         size - tail.size(), model);
   }
-  NamedTensor tensor{*input.name, tensor_of(tail.substr(0, size), dtype, std::move(*input.shape))};
+  NamedTensor tensor{*input.name, tensor_of(tail.substr(0, size), dtype, std::move(*input.shape), parts.owner)};
   tail.remove_prefix(size);
   return tensor;
 }
@@ -86,7 +101,7 @@ Result<SharedSlice> slice_of(const BodyRegion& region, const SharedMemoryRegistr
   return memory.slice(*region.name, region.offset.value_or(0), region.byte_size.value_or(0));
 }
 
-Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::string_view model) {
+Result<NamedTensor> decode_input(BodyInput& input, BodyParts& parts, std::string_view model) {
   const auto missing = [&](std::string_view member) {
     return invalid_argument("input '{}' has no '{}'", input.name.value_or("?"), member);
   };
@@ -103,20 +118,20 @@ Result<NamedTensor> decode_input(BodyInput& input, std::string_view& tail, std::
   if (input.has_data) return json_tensor(input, *dtype);
   if (input.region.name)  // its bytes come later
     return NamedTensor{*input.name, Tensor(*dtype, std::move(*input.shape), {}, nullptr)};
-  return binary_tensor(input, *dtype, tail, model);
+  return binary_tensor(input, *dtype, parts, model);
 }
 
-Result<> decode_inputs(std::vector<BodyInput>& inputs, std::string_view tail,
+Result<> decode_inputs(std::vector<BodyInput>& inputs, BodyParts parts,
                        const SharedMemoryRegistry& memory, InferRequest& request) {
   for (BodyInput& input : inputs) {
-    NESO_TRY(NamedTensor tensor, decode_input(input, tail, request.model));
+    NESO_TRY(NamedTensor tensor, decode_input(input, parts, request.model));
     if (input.region.name) {
       NESO_TRY(SharedSlice slice, slice_of(input.region, memory));
       request.shared_inputs.push_back({request.inputs.size(), std::move(slice)});
     }
     request.inputs.push_back(std::move(tensor));
   }
-  if (!tail.empty())
+  if (!parts.tail.empty())
     return invalid_argument("unexpected additional input data for model '{}'", request.model);
   return {};
 }
@@ -154,6 +169,29 @@ Result<> decode_outputs(std::vector<BodyOutput>& outputs, const SharedMemoryRegi
   return {};
 }
 
+// Behind the JSON that is the body so far.
+void add_binary(net::HttpResponse& answer, std::span<const Tensor* const> tensors) {
+  size_t bytes = 0;
+  size_t copied = answer.body.size();
+  for (const Tensor* tensor : tensors) {
+    bytes += tensor->bytes().size();
+    copied += tensor->bytes().size() < kLeftInPlace ? tensor->bytes().size() : 0;
+  }
+  if (bytes == 0) return;
+  answer.content_type = "application/octet-stream";
+  answer.headers.emplace_back(kHeaderLength, std::to_string(answer.body.size()));
+  answer.body.reserve(copied);
+  for (const Tensor* tensor : tensors) {
+    const std::string_view content(reinterpret_cast<const char*>(tensor->bytes().data()),
+                                   tensor->bytes().size());
+    if (answer.tail.empty() && content.size() < kLeftInPlace) {
+      answer.body += content;
+    } else {
+      answer.tail.push_back({content, tensor->owner()});
+    }
+  }
+}
+
 }  // namespace
 
 bool OutputFormats::shared(const std::string& output) const {
@@ -185,7 +223,11 @@ Result<BodyParts> split_body(const net::HttpRequest& request) {
                             body.size(), header->substr(0, 64));
   }
   const auto size = static_cast<size_t>(length);
-  return BodyParts{.json = body.substr(0, size), .tail = body.substr(size), .raw = size == 0};
+  BodyParts parts{.json = body.substr(0, size), .tail = body.substr(size), .raw = size == 0};
+  // What is kept is nearly all that is counted when the body itself is not any more.
+  if (parts.tail.size() >= kLeftInPlace && parts.tail.size() >= parts.json.size())
+    parts.owner = request.body.owner();
+  return parts;
 }
 
 Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts, size_t max_bytes,
@@ -194,7 +236,7 @@ Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts
   decoded.request.model = model;
   if (parts.raw) {
     decoded.request.raw = true;
-    decoded.request.inputs.push_back({{}, tensor_of(parts.tail, DType::Uint8, {})});
+    decoded.request.inputs.push_back({{}, tensor_of(parts.tail, DType::Uint8, {}, parts.owner)});
     decoded.formats.binary_default = true;
     return decoded;
   }
@@ -206,14 +248,14 @@ Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts
                               .end = body.sequence_end.value_or(false)};
   decoded.request.priority = body.priority;
   decoded.request.timeout_us = body.timeout_us;
-  NESO_TRY_VOID(decode_inputs(*body.inputs, parts.tail, memory, decoded.request));
+  NESO_TRY_VOID(decode_inputs(*body.inputs, parts, memory, decoded.request));
   decoded.formats.binary_default = body.binary_data_output.value_or(false);
   NESO_TRY_VOID(decode_outputs(body.outputs, memory, decoded));
   return decoded;
 }
 
-Result<net::HttpResponse> encode_infer(const InferResponse& response,
-                                       const OutputFormats& formats) {
+Result<net::HttpResponse> encode_infer(const InferResponse& response, const OutputFormats& formats,
+                                       ThreadPool* helpers) {
   JsonWriter writer;
   writer.begin_object();
   if (!response.id.empty()) writer.key("id").string(response.id);
@@ -225,8 +267,7 @@ Result<net::HttpResponse> encode_infer(const InferResponse& response,
     writer.end_object();
   }
   writer.key("outputs").begin_array();
-  std::vector<std::span<const std::byte>> tail;
-  size_t tail_bytes = 0;
+  std::vector<const Tensor*> binary;
   for (const auto& [name, tensor] : response.outputs) {
     writer.begin_object();
     writer.key("name").string(name);
@@ -240,11 +281,10 @@ Result<net::HttpResponse> encode_infer(const InferResponse& response,
       writer.key("parameters").begin_object();
       writer.key("binary_data_size").unsigned_integer(tensor.bytes().size());
       writer.end_object();
-      tail.push_back(tensor.bytes());
-      tail_bytes += tensor.bytes().size();
+      binary.push_back(&tensor);
     } else {
       writer.key("data");
-      NESO_TRY_VOID(write_elements(writer, tensor));
+      NESO_TRY_VOID(write_elements(writer, tensor, helpers));
     }
     writer.end_object();
   }
@@ -253,13 +293,7 @@ Result<net::HttpResponse> encode_infer(const InferResponse& response,
 
   net::HttpResponse answer;
   answer.body = std::move(writer).text();
-  if (tail_bytes > 0) {
-    answer.content_type = "application/octet-stream";
-    answer.headers.emplace_back(kHeaderLength, std::to_string(answer.body.size()));
-    answer.body.reserve(answer.body.size() + tail_bytes);
-    for (const auto bytes : tail)
-      answer.body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
+  add_binary(answer, binary);
   return answer;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,11 +17,16 @@
 
 namespace neso::triton {
 
+// The header that says where in a body the JSON ends and binary tensors begin.
+constexpr std::string_view kInferenceHeaderLength = "Inference-Header-Content-Length";
+
 // A body taken apart: its JSON, and the binary tensors behind it. Views into the body.
 struct BodyParts {
   std::string_view json;
   std::string_view tail;
   bool raw = false;  // no JSON: all of `tail` is the model's one input
+  // Keeps `tail`, for tensors that stay in the body. Null: they are to be copied.
+  std::shared_ptr<const void> owner = {};
 };
 
 // By the header Inference-Header-Content-Length; without it everything is JSON, and an empty body
@@ -53,7 +59,9 @@ struct DecodedInfer {
 Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts, size_t max_bytes,
                                   const SharedMemoryRegistry& memory);
 
-// A 200 with JSON, or JSON and binary tensors behind it.
-Result<net::HttpResponse> encode_infer(const InferResponse& response, const OutputFormats& formats);
+// A 200 with JSON, or JSON and binary tensors behind it: large ones from where they are. `helpers`
+// as JsonWriter::numbers() takes them.
+Result<net::HttpResponse> encode_infer(const InferResponse& response, const OutputFormats& formats,
+                                       ThreadPool* helpers = nullptr);
 
 }  // namespace neso::triton

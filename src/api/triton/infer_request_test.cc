@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include "request/test_shared_memory.h"
 
@@ -177,6 +179,66 @@ TEST(InferRequest, AnswersInJsonUnlessBinaryIsAsked) {
   EXPECT_EQ(std::memcmp(binary->body.data() + size, values.data(), 8), 0);
   EXPECT_EQ(encode_infer(response, {.binary_default = true})->content_type,
             "application/octet-stream");
+}
+
+// A request of one input of that many floats, placed as the server does.
+net::HttpRequest post_floats(size_t count, size_t shift) {
+  const std::string json = fmt::format(
+      R"({{"inputs":[{{"name":"x","shape":[{0}],"datatype":"FP32","parameters":{{"binary_data_size":{1}}}}}]}})",
+      count, count * sizeof(float));
+  net::HttpRequest request;
+  request.headers = header_length(std::to_string(json.size()));
+  request.body.align_at(json.size() + shift);
+  request.body.append(json, json.size() + count * sizeof(float));
+  request.body.append(std::string(count * sizeof(float), '\1'), json.size() + count * sizeof(float));
+  return request;
+}
+
+TEST(InferRequest, LargeBinaryInputsStayInTheBody) {
+  const SharedMemoryRegistry memory(true);
+  const auto is_in_place = [&](const net::HttpRequest& request) {
+    const auto parts = split_body(request);
+    const auto decoded = decode_infer("m", *parts, 1 << 20, memory);
+    EXPECT_TRUE(decoded) << decoded.error().message;
+    const auto bytes = decoded->request.inputs.at(0).tensor.bytes();
+    EXPECT_EQ(bytes.size(), parts->tail.size());
+    EXPECT_EQ(std::memcmp(bytes.data(), parts->tail.data(), bytes.size()), 0);
+    return static_cast<const void*>(bytes.data()) == parts->tail.data();
+  };
+  EXPECT_TRUE(is_in_place(post_floats(10000, 0)));
+  EXPECT_FALSE(is_in_place(post_floats(10000, 1))) << "not aligned";
+  EXPECT_FALSE(is_in_place(post_floats(10, 0))) << "small";
+}
+
+TEST(InferRequest, AnInputOutlivesTheBodyThatItStaysIn) {
+  auto request = std::make_unique<net::HttpRequest>(post_floats(10000, 0));
+  const auto decoded =
+      decode_infer("m", *split_body(*request), 1 << 20, SharedMemoryRegistry(true));
+  request = nullptr;
+  for (const uint32_t element : decoded->request.inputs.at(0).tensor.as<uint32_t>())
+    ASSERT_EQ(element, 0x01010101U);
+}
+
+TEST(InferRequest, LargeBinaryOutputsAreSentFromWhereTheyAre) {
+  const std::vector<float> large(10000, 1.5F);
+  const std::vector<float> small(10, 2.5F);
+  InferResponse response{.model = "m", .version = 1};
+  for (const auto* values : {&small, &large, &small}) {
+    response.outputs.push_back({fmt::format("y{}", response.outputs.size()),
+                                Tensor::from<float>(DType::Fp32, {1}, *values)});
+  }
+  auto answer = encode_infer(response, {.binary_default = true});
+  ASSERT_TRUE(answer);
+  ASSERT_EQ(answer->tail.size(), 2U);  // the last is behind the large one
+  EXPECT_EQ(static_cast<const void*>(answer->tail[0].bytes.data()),
+            response.outputs[1].tensor.bytes().data());
+  response.outputs.clear();
+  const size_t json = std::stoul(answer->headers.at(0).second);
+  const std::string body = std::move(*answer).joined_body();
+  ASSERT_EQ(body.size(), json + 4 * (10 + 10000 + 10));
+  EXPECT_EQ(std::memcmp(body.data() + json, small.data(), 40), 0);
+  EXPECT_EQ(std::memcmp(body.data() + json + 40, large.data(), 40000), 0);
+  EXPECT_EQ(std::memcmp(body.data() + json + 40040, small.data(), 40), 0);
 }
 
 class InferRequestSharedMemory : public ::testing::Test {

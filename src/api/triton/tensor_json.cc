@@ -165,7 +165,7 @@ void write_integers(JsonWriter& writer, const Tensor& tensor) {
 
 }  // namespace
 
-Result<> write_elements(JsonWriter& writer, const Tensor& tensor) {
+Result<> write_elements(JsonWriter& writer, const Tensor& tensor, ThreadPool* helpers) {
   switch (tensor.dtype()) {
     case DType::Bool:
       writer.begin_array();
@@ -197,7 +197,7 @@ Result<> write_elements(JsonWriter& writer, const Tensor& tensor) {
       write_integers<int64_t>(writer, tensor);
       return {};
     case DType::Fp32:
-      writer.numbers(tensor.as<float>());
+      writer.numbers(tensor.as<float>(), helpers);
       return {};
     case DType::Fp64:
       writer.begin_array();

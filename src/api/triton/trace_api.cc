@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/triton/trace_api.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -86,9 +87,9 @@ Result<TraceChange> read_change(std::string_view body) {
 
 void add_trace_routes(std::vector<net::Route>& routes, Service& service) {
   const auto answer = [&service](std::string_view model,
-                                 const std::string* body) -> Result<std::string> {
+                                 std::optional<std::string_view> body) -> Result<std::string> {
     NESO_TRY_VOID(service.check_traced_model(model));
-    if (body != nullptr) {
+    if (body) {
       NESO_TRY(const TraceChange change, read_change(*body));
       NESO_TRY_VOID(service.tracer().change(model, change));
     }
@@ -101,12 +102,12 @@ void add_trace_routes(std::vector<net::Route>& routes, Service& service) {
     routes.push_back({"GET", path,
                       [answer, respond_with](const net::HttpRequest&, const net::PathParameters& in,
                                              net::Respond respond) {
-                        respond_with(answer(in["model"], nullptr), respond);
+                        respond_with(answer(in["model"], std::nullopt), respond);
                       }});
     routes.push_back({"POST", path,
                       [answer, respond_with](const net::HttpRequest& request,
                                              const net::PathParameters& in, net::Respond respond) {
-                        respond_with(answer(in["model"], &request.body), respond);
+                        respond_with(answer(in["model"], request.body.view()), respond);
                       }});
   }
 }

@@ -193,21 +193,23 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
     auto respond = std::make_shared<Respond>(std::move(work.respond));
     service_.infer(
         std::move(work.decoded->request),
-        Completion<InferResponse>([respond, wanted, formats = std::move(work.decoded->formats)](
+        Completion<InferResponse>([respond, wanted, helpers = &service_.workers(), formats = std::move(work.decoded->formats)](
                                       Result<InferResponse> result) {
-          (*respond)(infer_answer(result, formats, wanted));
+          (*respond)(infer_answer(result, formats, wanted, *helpers));
         }));
   }
 
   // Like Triton, what failed after it was queued is told in text/plain.
   static HttpResponse infer_answer(const Result<InferResponse>& result,
-                                   const OutputFormats& formats, Coding wanted) {
+                                   const OutputFormats& formats, Coding wanted,
+                                   ThreadPool& helpers) {
     if (!result) {
       return error_response(result.error(), failed_after_queueing(result.error()) ? kText : kJson);
     }
-    auto answer = encode_infer(*result, formats);
+    auto answer = encode_infer(*result, formats, &helpers);
     if (!answer) return error_response(answer.error(), kText);
     if (wanted != Coding::Identity) {
+      answer->body = std::move(*answer).joined_body();
       if (auto packed = net::compress(answer->body, wanted)) {
         answer->body = std::move(*packed);
         answer->headers.emplace_back("Content-Encoding", net::to_string(wanted));
