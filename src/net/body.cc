@@ -29,7 +29,8 @@ void Body::move_to_block_of(size_t capacity) {
   const size_t slack = aligned_place_ == 0 ? 0 : kAlignment - 1;
   const auto block = std::make_shared_for_overwrite<char[]>(capacity + slack);
   const auto place = reinterpret_cast<uintptr_t>(block.get()) + aligned_place_;
-  char* const data = block.get() + (slack == 0 ? 0 : (kAlignment - place % kAlignment) % kAlignment);
+  char* const data =
+      block.get() + (slack == 0 ? 0 : (kAlignment - place % kAlignment) % kAlignment);
   if (size_ > 0) std::memcpy(data, data_, size_);
   data_ = data;
   capacity_ = capacity;

@@ -92,7 +92,8 @@ Result<NamedTensor> binary_tensor(BodyInput& input, DType dtype, BodyParts& part
         "unexpected size for input '{}', expecting {} additional bytes for model '{}'", *input.name,
         size - tail.size(), model);
   }
-  NamedTensor tensor{*input.name, tensor_of(tail.substr(0, size), dtype, std::move(*input.shape), parts.owner)};
+  NamedTensor tensor{*input.name,
+                     tensor_of(tail.substr(0, size), dtype, std::move(*input.shape), parts.owner)};
   tail.remove_prefix(size);
   return tensor;
 }

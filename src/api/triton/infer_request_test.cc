@@ -190,7 +190,8 @@ net::HttpRequest post_floats(size_t count, size_t shift) {
   request.headers = header_length(std::to_string(json.size()));
   request.body.align_at(json.size() + shift);
   request.body.append(json, json.size() + count * sizeof(float));
-  request.body.append(std::string(count * sizeof(float), '\1'), json.size() + count * sizeof(float));
+  request.body.append(std::string(count * sizeof(float), '\1'),
+                      json.size() + count * sizeof(float));
   return request;
 }
 

@@ -50,7 +50,6 @@ class ElementSink {
 };
 
 // The tensor's elements as one flat array. Unsupported for FP16 and BF16, with Triton's sentence.
-Result<> write_elements(JsonWriter& writer, const Tensor& tensor,
-                        ThreadPool* helpers = nullptr);
+Result<> write_elements(JsonWriter& writer, const Tensor& tensor, ThreadPool* helpers = nullptr);
 
 }  // namespace neso::triton

@@ -191,12 +191,12 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
   void run(InferWork& work) const {
     const Coding wanted = wanted_coding(work);
     auto respond = std::make_shared<Respond>(std::move(work.respond));
-    service_.infer(
-        std::move(work.decoded->request),
-        Completion<InferResponse>([respond, wanted, helpers = &service_.workers(), formats = std::move(work.decoded->formats)](
-                                      Result<InferResponse> result) {
-          (*respond)(infer_answer(result, formats, wanted, *helpers));
-        }));
+    service_.infer(std::move(work.decoded->request),
+                   Completion<InferResponse>(
+                       [respond, wanted, helpers = &service_.workers(),
+                        formats = std::move(work.decoded->formats)](Result<InferResponse> result) {
+                         (*respond)(infer_answer(result, formats, wanted, *helpers));
+                       }));
   }
 
   // Like Triton, what failed after it was queued is told in text/plain.
