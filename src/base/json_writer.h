@@ -5,6 +5,7 @@
 // the bare words NaN, Infinity and -Infinity.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -17,6 +18,8 @@ namespace neso {
 
 class JsonWriter {
  public:
+  JsonWriter() { out_.reserve(kUsualBytes); }
+
   JsonWriter& begin_object();
   JsonWriter& end_object();
   JsonWriter& begin_array();
@@ -39,6 +42,8 @@ class JsonWriter {
   std::string text() && { return std::move(out_); }
 
  private:
+  // Of an answer without its numbers: what comes in pieces need not be moved again and again.
+  static constexpr size_t kUsualBytes = 256;
   void separate();
   std::string out_;
   bool needs_comma_ = false;

@@ -85,6 +85,8 @@ Refusal refusal_of(const error_code& error) {
   }
 }
 
+constexpr size_t kUsualHeaders = 12;
+
 // Reads one head into an HttpRequest.
 class Head final : public http::basic_parser<true> {
  public:
@@ -118,6 +120,7 @@ class Head final : public http::basic_parser<true> {
                        error_code& error) override {
     HttpRequest& request = parsed.request;
     request.method = view(method);
+    request.headers.reserve(kUsualHeaders);
     parsed.http_1_0 = version == 10;
     if (request.method == "CONNECT") {
       return refuse({405, "The method CONNECT is not supported: this is no proxy."}, error);
