@@ -25,6 +25,14 @@ void Body::append(std::string_view piece, size_t most) {
   size_ = size;
 }
 
+void Body::swap(Body& other) noexcept {
+  memory_.swap(other.memory_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(capacity_, other.capacity_);
+  std::swap(aligned_place_, other.aligned_place_);
+}
+
 void Body::move_to_block_of(size_t capacity) {
   const size_t slack = aligned_place_ == 0 ? 0 : kAlignment - 1;
   const auto block = std::make_shared_for_overwrite<char[]>(capacity + slack);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace neso::net {
 
@@ -16,6 +17,16 @@ class Body {
   static constexpr size_t kAlignment = 64;
 
   Body() = default;
+  Body(const Body&) = default;
+  Body& operator=(const Body&) = default;
+  // The other one is empty then.
+  Body(Body&& other) noexcept { swap(other); }
+  Body& operator=(Body&& other) noexcept {
+    Body taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  ~Body() = default;
   // Takes the text over.
   Body(std::string text);  // NOLINT(google-explicit-constructor): a text is a body
 
@@ -36,6 +47,7 @@ class Body {
 
  private:
   void move_to_block_of(size_t capacity);
+  void swap(Body& other) noexcept;
 
   std::shared_ptr<void> memory_;
   char* data_ = nullptr;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <string>
+#include <utility>
 
 namespace neso::net {
 namespace {
@@ -46,6 +48,14 @@ TEST(Body, ACopyIsNotChangedByWhatTheOtherAppends) {
   body.append("cd", 100);
   EXPECT_EQ(body.view(), "abcd");
   EXPECT_EQ(copy.view(), "ab");
+}
+
+TEST(Body, IsEmptyWhenItWasMoved) {
+  Body body = std::string("moved");
+  const Body other = std::move(body);
+  EXPECT_EQ(other.view(), "moved");
+  EXPECT_TRUE(body.empty());  // NOLINT(bugprone-use-after-move): that is what is tested
+  EXPECT_EQ(body.view(), "");
 }
 
 TEST(Body, TakesATextOver) {
