@@ -31,7 +31,7 @@ struct Outcome {
 
 Outcome parse(std::string_view bytes, size_t piece) {
   Outcome outcome;
-  RequestParser parser(small_limits());
+  RequestParser parser(small_limits(), "Inference-Header-Content-Length");
   std::string rest;
   for (size_t at = 0; at < bytes.size(); at += piece) {
     rest += bytes.substr(at, piece);

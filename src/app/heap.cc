@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/heap.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "base/cores.h"
@@ -17,9 +18,11 @@ namespace neso {
 
 void limit_kept_memory() {
   constexpr size_t kBytesOfACore = size_t{4} << 20;
+  constexpr size_t kMostBytes = size_t{32} << 20;  // tcmalloc's default
   MallocExtension* const heap = MallocExtension::instance();
   heap->SetNumericProperty("tcmalloc.aggressive_memory_decommit", 1);
-  heap->SetNumericProperty("tcmalloc.max_total_thread_cache_bytes", kBytesOfACore * usable_cores());
+  heap->SetNumericProperty("tcmalloc.max_total_thread_cache_bytes",
+                           std::min(kMostBytes, kBytesOfACore * usable_cores()));
 }
 
 void give_free_memory_back() {

@@ -9,8 +9,8 @@ namespace neso {
 // keep little of what is smaller. By itself an allocator keeps several times what is in use.
 void limit_kept_memory();
 
-// All that is kept goes back to the system now. Takes locks of the allocator and some milliseconds:
-// for a process that rests.
+// What is kept goes back to the system now, but for what tcmalloc's threads have at hand. Takes
+// locks of the allocator and some milliseconds: for a process that rests.
 void give_free_memory_back();
 
 // For a process whose address space is limited: the C library reserves 64 MB of it for every thread

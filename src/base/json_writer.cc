@@ -214,12 +214,13 @@ JsonWriter& JsonWriter::numbers(std::span<const float> values, ThreadPool* helpe
       const auto rest = values.subspan(piece * kNumbersOfAPiece);
       append_numbers(printed[piece], rest.first(std::min(kNumbersOfAPiece, rest.size())));
     });
-    size_t bytes = out_.size() + 1;
+    size_t bytes = out_.size() + kUsualBytes;  // with what follows
     for (const std::string& text : printed) bytes += text.size() + 1;
     out_.reserve(bytes);
-    for (const std::string& text : printed) {
+    for (std::string& text : printed) {
       if (&text != &printed.front()) out_ += ',';
       out_ += text;
+      std::string().swap(text);
     }
   }
   out_ += ']';

@@ -49,18 +49,32 @@ TEST(RunPieces, DoesNotWaitForHelpersThatHaveNoTime) {
 }
 
 TEST(RunPieces, WhatOneThrowsReachesTheCallerWhenNoneRunsAnyMore) {
-  const auto helpers = *ThreadPool::create(3, "helpers");
-  std::atomic<int> running = 0;
+  const auto helpers = *ThreadPool::create(2, "helpers");
+  std::latch both(2);
+  std::atomic<int> begun = 0;
+  std::atomic<bool> other_ended = false;
   const auto piece = [&](size_t number) {
-    ++running;
-    if (number == 5) {
-      --running;
-      throw std::runtime_error("five");
-    }
-    --running;
+    ++begun;
+    if (number > 1) return;
+    both.arrive_and_wait();
+    if (number == 0) throw std::runtime_error("the first");
+    for (int i = 0; i < 1000; ++i)
+      std::this_thread::yield();  // time for a caller that does not wait
+    other_ended = true;
   };
-  EXPECT_THROW(run_pieces(helpers.get(), 1000, piece), std::runtime_error);
-  EXPECT_EQ(running, 0);
+  EXPECT_THROW(run_pieces(helpers.get(), 2, piece), std::runtime_error);
+  EXPECT_TRUE(other_ended);
+  EXPECT_EQ(begun, 2);
+}
+
+TEST(RunPieces, WhatWasNotBegunWhenOneThrowsIsLeftOut) {
+  std::vector<size_t> seen;
+  const auto piece = [&](size_t number) {
+    seen.push_back(number);
+    if (number == 3) throw std::runtime_error("three");
+  };
+  EXPECT_THROW(run_pieces(nullptr, 1000, piece), std::runtime_error);
+  EXPECT_EQ(seen, (std::vector<size_t>{0, 1, 2, 3}));
 }
 
 }  // namespace

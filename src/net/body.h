@@ -10,7 +10,8 @@
 
 namespace neso::net {
 
-// Copies share the bytes. One thread at a time appends, any number reads.
+// Copies share the bytes, until one of them grows: it moves on its own then. Any thread may read a
+// copy; one object is for one thread at a time.
 class Body {
  public:
   // What an aligned byte's address is a multiple of: more than any tensor's element asks for.
@@ -40,7 +41,7 @@ class Body {
   friend bool operator==(const Body& a, std::string_view b) { return a.view() == b; }
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  // Memory that it takes, at most so much.
+  // Memory that it takes, but for some hundred bytes.
   size_t memory_bytes() const { return capacity_; }
   // Keeps the bytes where they are, whatever becomes of this object.
   std::shared_ptr<const void> owner() const { return memory_; }

@@ -40,6 +40,7 @@ size_t HttpResponse::body_size() const {
 
 std::string HttpResponse::joined_body() && {
   std::string joined = std::move(body);
+  joined.reserve(joined.size() + body_size());
   for (const HeldBytes& piece : tail) joined += piece.bytes;
   drop_body();
   return joined;

@@ -371,5 +371,23 @@ TEST(RequestParser, AlignsTheBodyWhereAHeaderSaysThatItsBinaryPartBegins) {
   }
 }
 
+TEST(RequestParser, TakesAnyBinaryOffset) {
+  for (const std::string offset :
+       {"0", "-1", "x", "", "5000000", "18446744073709551615", "18446744073709551616"}) {
+    for (const std::string framing :
+         {"Content-Length: 5\r\n\r\nhello",
+          "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"}) {
+      RequestParser parser({}, "Binary-Offset");
+      size_t consumed = 0;
+      ASSERT_EQ(
+          parser.feed("POST / HTTP/1.1\r\nHost: h\r\nBinary-Offset: " + offset + "\r\n" + framing,
+                      consumed),
+          Progress::Complete)
+          << offset;
+      EXPECT_EQ(parser.take().request.body, "hello") << offset;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace neso::net

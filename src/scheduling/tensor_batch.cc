@@ -82,6 +82,20 @@ std::vector<NamedTensor> join_rows(std::span<const std::span<const NamedTensor>>
   return joined;
 }
 
+namespace {
+
+// Smaller pieces a dialect copies into its answer.
+constexpr size_t kSentInPlace = size_t{16} << 10;
+
+Tensor piece_of(const std::shared_ptr<const Tensor>& whole, Shape shape,
+                std::span<const std::byte> bytes) {
+  if (bytes.size() >= kSentInPlace && bytes.size() < whole->bytes().size() / 2)
+    return {whole->dtype(), std::move(shape), std::vector<std::byte>(bytes.begin(), bytes.end())};
+  return {whole->dtype(), std::move(shape), bytes, whole};
+}
+
+}  // namespace
+
 Result<std::vector<std::vector<NamedTensor>>> split_rows(const std::vector<NamedTensor>& whole,
                                                          std::span<const size_t> rows) {
   std::vector<std::vector<NamedTensor>> pieces(rows.size());
@@ -92,7 +106,7 @@ Result<std::vector<std::vector<NamedTensor>>> split_rows(const std::vector<Named
       Shape shape = tensor.tensor.shape();
       shape[0] = static_cast<int64_t>(rows[i]);
       const auto bytes = owner->bytes().subspan(offsets[i], offsets[i + 1] - offsets[i]);
-      pieces[i].push_back({tensor.name, Tensor(owner->dtype(), std::move(shape), bytes, owner)});
+      pieces[i].push_back({tensor.name, piece_of(owner, std::move(shape), bytes)});
     }
   }
   return pieces;

@@ -15,7 +15,8 @@ namespace neso {
 // names, types and shapes but for the first dimension, which each tensor has.
 std::vector<NamedTensor> join_rows(std::span<const std::span<const NamedTensor>> parts);
 
-// The tensors' rows in pieces of rows[0], rows[1], ...; pieces are views into them. Fails, naming
+// The tensors' rows in pieces of rows[0], rows[1], ...; views into them, except large ones that
+// are a small part: a slow client of one would keep all. Fails, naming
 // the tensor, when its first dimension is not the sum of `rows`.
 Result<std::vector<std::vector<NamedTensor>>> split_rows(const std::vector<NamedTensor>& whole,
                                                          std::span<const size_t> rows);

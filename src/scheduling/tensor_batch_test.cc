@@ -45,6 +45,18 @@ TEST(TensorBatch, SplitsWhatWasJoined) {
   EXPECT_THAT(bytes_elements((*pieces)[1][1].tensor.bytes()).value(), ElementsAre("", "three"));
 }
 
+TEST(TensorBatch, ALargePieceDoesNotKeepAMuchLargerWhole) {
+  constexpr int64_t kColumns = 8192;  // 32 KiB a row
+  const NamedTensor whole = ints("x", {4, kColumns}, std::vector<int32_t>(4 * kColumns, 7));
+  const std::vector<size_t> rows = {1, 3};
+  const auto pieces = split_rows({whole}, rows);
+  ASSERT_TRUE(pieces);
+  EXPECT_NE((*pieces)[0][0].tensor.bytes().data(), whole.tensor.bytes().data());
+  EXPECT_THAT((*pieces)[0][0].tensor.as<int32_t>(), ::testing::Each(7));
+  EXPECT_EQ((*pieces)[1][0].tensor.bytes().data(),
+            whole.tensor.bytes().data() + kColumns * sizeof(int32_t));
+}
+
 TEST(TensorBatch, KeepsRowsWithoutElements) {
   const std::vector<size_t> rows = {1, 1};
   const auto pieces = split_rows({ints("x", {2, 0}, {})}, rows);

@@ -159,18 +159,18 @@ class Queue(unittest.TestCase):
         return f'nv_inference_pending_request_count{{model="{model}",version="1"}} 0\n' not in self.server.metrics()
 
     def test_a_request_that_cannot_meet_its_deadline_is_refused_at_once(self):
-        late = bulk_texts("late", self.bulk_size)
-
         def hurried(bulk_goes_on, _):
             while bulk_goes_on():
+                late = bulk_texts(f"late {time.monotonic_ns()}", self.bulk_size)  # none of them is in the cache
                 answer = self.server.request("POST", "/v2/models/minilm/infer", {"inputs": text_input(late)},
                                              {"X-Request-Timeout-Ms": "200"})
                 if "retry-after-ms" in answer.headers:
                     return answer
             return None
 
-        refusal, _ = self.beside_bulk(6, hurried)
+        refusal, bulk = self.beside_bulk(6, hurried)
         self.assertIsNotNone(refusal, "nothing was refused")
+        self.assertEqual(bulk, [200] * 6)
         self.assertEqual(refusal.status, 503)
         self.assertGreaterEqual(int(refusal.headers["retry-after"]), 1)
         self.assertIn("try again later", refusal.json()["error"])

@@ -71,13 +71,32 @@ Result<NamedTensor> json_tensor(BodyInput& input, DType dtype) {
 // The largest element's: of a raw input the type is the model's to tell.
 constexpr size_t kAnyAlignment = 8;
 
-// Left where it is if that is worth it, and elements of any type are aligned there.
+// Whether that is worth it, and elements of any type are aligned there.
+bool can_stay(std::string_view content) {
+  return content.size() >= kLeftInPlace &&
+         reinterpret_cast<uintptr_t>(content.data()) % kAnyAlignment == 0;
+}
+
+// Whether a body may be kept for those of its tensors that can stay: requests are counted by their
+// tensors, so what is kept beside them must be little.
+bool is_mostly(size_t staying_bytes, const BodyParts& parts) {
+  return staying_bytes >= parts.owned_bytes / 4 * 3;
+}
+
+size_t staying_bytes(const std::vector<BodyInput>& inputs, std::string_view tail) {
+  size_t staying = 0;
+  for (const BodyInput& input : inputs) {
+    const std::string_view content = tail.substr(0, input.binary_data_size.value_or(0));
+    if (can_stay(content)) staying += content.size();
+    tail.remove_prefix(content.size());
+  }
+  return staying;
+}
+
 Tensor tensor_of(std::string_view content, DType dtype, Shape shape,
                  const std::shared_ptr<const void>& owner) {
-  if (owner && content.size() >= kLeftInPlace &&
-      reinterpret_cast<uintptr_t>(content.data()) % kAnyAlignment == 0) {
+  if (owner && can_stay(content))
     return {dtype, std::move(shape), std::as_bytes(std::span(content)), owner};
-  }
   std::vector<std::byte> bytes(content.size());
   if (!content.empty()) std::memcpy(bytes.data(), content.data(), content.size());
   return {dtype, std::move(shape), std::move(bytes)};
@@ -124,6 +143,7 @@ Result<NamedTensor> decode_input(BodyInput& input, BodyParts& parts, std::string
 
 Result<> decode_inputs(std::vector<BodyInput>& inputs, BodyParts parts,
                        const SharedMemoryRegistry& memory, InferRequest& request) {
+  if (!is_mostly(staying_bytes(inputs, parts.tail), parts)) parts.owner = nullptr;
   for (BodyInput& input : inputs) {
     NESO_TRY(NamedTensor tensor, decode_input(input, parts, request.model));
     if (input.region.name) {
@@ -225,9 +245,10 @@ Result<BodyParts> split_body(const net::HttpRequest& request) {
   }
   const auto size = static_cast<size_t>(length);
   BodyParts parts{.json = body.substr(0, size), .tail = body.substr(size), .raw = size == 0};
-  // What is kept is nearly all that is counted when the body itself is not any more.
-  if (parts.tail.size() >= kLeftInPlace && parts.tail.size() >= parts.json.size())
+  if (parts.tail.size() >= kLeftInPlace) {
     parts.owner = request.body.owner();
+    parts.owned_bytes = request.body.memory_bytes();
+  }
   return parts;
 }
 
@@ -237,7 +258,9 @@ Result<DecodedInfer> decode_infer(std::string_view model, const BodyParts& parts
   decoded.request.model = model;
   if (parts.raw) {
     decoded.request.raw = true;
-    decoded.request.inputs.push_back({{}, tensor_of(parts.tail, DType::Uint8, {}, parts.owner)});
+    const bool stays = is_mostly(parts.tail.size(), parts);
+    decoded.request.inputs.push_back(
+        {{}, tensor_of(parts.tail, DType::Uint8, {}, stays ? parts.owner : nullptr)});
     decoded.formats.binary_default = true;
     return decoded;
   }

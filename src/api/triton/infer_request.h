@@ -25,8 +25,9 @@ struct BodyParts {
   std::string_view json;
   std::string_view tail;
   bool raw = false;  // no JSON: all of `tail` is the model's one input
-  // Keeps `tail`, for tensors that stay in the body. Null: they are to be copied.
+  // Keeps the body, for tensors that stay in it, and what it takes. Null: they are to be copied.
   std::shared_ptr<const void> owner = {};
+  size_t owned_bytes = 0;
 };
 
 // By the header Inference-Header-Content-Length; without it everything is JSON, and an empty body

@@ -211,6 +211,34 @@ TEST(InferRequest, LargeBinaryInputsStayInTheBody) {
   EXPECT_FALSE(is_in_place(post_floats(10, 0))) << "small";
 }
 
+TEST(InferRequest, ABodyIsNotKeptForASmallPartOfIt) {
+  const size_t large = 20001;  // so that what follows is not aligned
+  const std::string json = fmt::format(
+      R"({{"inputs":[{{"name":"a","shape":[{0}],"datatype":"INT8","parameters":{{"binary_data_size":{0}}}}},)"
+      R"({{"name":"b","shape":[100000],"datatype":"FP32","parameters":{{"binary_data_size":400000}}}}]}})",
+      large);
+  net::HttpRequest request;
+  request.headers = header_length(std::to_string(json.size()));
+  request.body.align_at(json.size());
+  request.body.append(json + std::string(large + 400000, '\1'), 1 << 20);
+  const std::weak_ptr<const void> body = request.body.owner();
+  const auto decoded = decode_infer("m", *split_body(request), 1 << 20, SharedMemoryRegistry(true));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  request.body = {};
+  EXPECT_TRUE(body.expired());
+  EXPECT_EQ(decoded->request.inputs.at(1).tensor.as<uint32_t>()[99999], 0x01010101U);
+}
+
+TEST(InferRequest, ALargeRawInputStaysInTheBody) {
+  net::HttpRequest request;
+  request.headers = header_length("0");
+  request.body.append(std::string(40000, '\1'), 40000);
+  const auto decoded = decode_infer("m", *split_body(request), 1 << 20, SharedMemoryRegistry(true));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(static_cast<const void*>(decoded->request.inputs.at(0).tensor.bytes().data()),
+            request.body.view().data());
+}
+
 TEST(InferRequest, AnInputOutlivesTheBodyThatItStaysIn) {
   auto request = std::make_unique<net::HttpRequest>(post_floats(10000, 0));
   const auto decoded =

@@ -191,6 +191,9 @@ class TritonApi : public std::enable_shared_from_this<TritonApi> {
   void run(InferWork& work) const {
     const Coding wanted = wanted_coding(work);
     auto respond = std::make_shared<Respond>(std::move(work.respond));
+    // From here on the decoded tensors count, which may keep the body.
+    work.request.body = {};
+    work.request.memory = nullptr;
     service_.infer(std::move(work.decoded->request),
                    Completion<InferResponse>(
                        [respond, wanted, helpers = &service_.workers(),
