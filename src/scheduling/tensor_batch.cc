@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "tensor/in_place.h"
 
 namespace neso {
 namespace {
@@ -84,12 +85,9 @@ std::vector<NamedTensor> join_rows(std::span<const std::span<const NamedTensor>>
 
 namespace {
 
-// Smaller pieces a dialect copies into its answer.
-constexpr size_t kSentInPlace = size_t{16} << 10;
-
 Tensor piece_of(const std::shared_ptr<const Tensor>& whole, Shape shape,
                 std::span<const std::byte> bytes) {
-  if (bytes.size() >= kSentInPlace && bytes.size() < whole->bytes().size() / 2)
+  if (bytes.size() >= kLeftInPlace && bytes.size() < whole->bytes().size() / 2)
     return {whole->dtype(), std::move(shape), std::vector<std::byte>(bytes.begin(), bytes.end())};
   return {whole->dtype(), std::move(shape), bytes, whole};
 }

@@ -16,8 +16,8 @@ namespace neso {
 std::vector<NamedTensor> join_rows(std::span<const std::span<const NamedTensor>> parts);
 
 // The tensors' rows in pieces of rows[0], rows[1], ...; views into them, except large ones that
-// are a small part: a slow client of one would keep all. Fails, naming
-// the tensor, when its first dimension is not the sum of `rows`.
+// are a small part: a slow client of one would keep all. Fails, naming the tensor, when its first
+// dimension is not the sum of `rows`.
 Result<std::vector<std::vector<NamedTensor>>> split_rows(const std::vector<NamedTensor>& whole,
                                                          std::span<const size_t> rows);
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "tensor/in_place.h"
 
 namespace neso::grpc_api {
 namespace {
@@ -16,10 +17,6 @@ namespace {
 using google::protobuf::io::CodedOutputStream;
 using inference::ModelInferResponse;
 using inference::ModelStreamInferResponse;
-
-// Outputs of at least so many bytes are sent from where they are, smaller ones with what is around
-// them.
-constexpr size_t kSentInPlace = size_t{16} << 10;
 
 // How many bytes the length-delimited field of `size` bytes takes, and its beginning.
 size_t field_size(int number, size_t size) {
@@ -64,7 +61,7 @@ size_t outputs_size(std::span<const NamedTensor> outputs) {
   for (const auto& [name, tensor] : outputs) {
     const auto bytes = tensor.bytes();
     append_field(text, ModelInferResponse::kRawOutputContentsFieldNumber, bytes.size());
-    if (bytes.size() < kSentInPlace) {
+    if (bytes.size() < kLeftInPlace) {
       text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     } else {
       slices.push_back(slice_of(std::exchange(text, {})));
@@ -96,7 +93,7 @@ Result<std::shared_ptr<const inference::ModelInferRequest>> read_infer(::grpc::B
 ::grpc::ByteBuffer infer_bytes(const ModelInferResponse& head,
                                std::span<const NamedTensor> outputs) {
   std::string text;
-  text.reserve(head.ByteSizeLong() + std::min(outputs_size(outputs), kSentInPlace));
+  text.reserve(head.ByteSizeLong() + std::min(outputs_size(outputs), kLeftInPlace));
   head.AppendToString(&text);
   return with_outputs(std::move(text), outputs);
 }

@@ -14,15 +14,10 @@
 #include "api/triton/tensor_json.h"
 #include "base/error.h"
 #include "base/json_writer.h"
+#include "tensor/in_place.h"
 
 namespace neso::triton {
 namespace {
-
-constexpr std::string_view kHeaderLength = kInferenceHeaderLength;
-
-// Binary tensors of at least so many bytes stay in the body that brought them, and are sent from
-// where they are; to copy a smaller one costs no more than to share its memory.
-constexpr size_t kLeftInPlace = size_t{16} << 10;
 
 // The one source of an input's data, or Triton's sentence about none or several.
 Result<> check_data_source(const BodyInput& input) {
@@ -93,6 +88,7 @@ size_t staying_bytes(const std::vector<BodyInput>& inputs, std::string_view tail
   return staying;
 }
 
+// In the body that `owner` keeps, or a copy.
 Tensor tensor_of(std::string_view content, DType dtype, Shape shape,
                  const std::shared_ptr<const void>& owner) {
   if (owner && can_stay(content))
@@ -200,7 +196,7 @@ void add_binary(net::HttpResponse& answer, std::span<const Tensor* const> tensor
   }
   if (bytes == 0) return;
   answer.content_type = "application/octet-stream";
-  answer.headers.emplace_back(kHeaderLength, std::to_string(answer.body.size()));
+  answer.headers.emplace_back(kInferenceHeaderLength, std::to_string(answer.body.size()));
   answer.body.reserve(copied);
   for (const Tensor* tensor : tensors) {
     const std::string_view content(reinterpret_cast<const char*>(tensor->bytes().data()),
@@ -227,17 +223,18 @@ bool OutputFormats::binary(const std::string& output) const {
 
 Result<BodyParts> split_body(const net::HttpRequest& request) {
   const std::string_view body = request.body;
-  const auto header = request.header(kHeaderLength);
+  const auto header = request.header(kInferenceHeaderLength);
   if (!header) return BodyParts{.json = body, .tail = {}, .raw = body.empty()};
-  if (const size_t count = request.header_count(kHeaderLength); count > 1) {
-    return invalid_argument("the header {} was sent {} times", kHeaderLength, count);
+  if (const size_t count = request.header_count(kInferenceHeaderLength); count > 1) {
+    return invalid_argument("the header {} was sent {} times", kInferenceHeaderLength, count);
   }
   int64_t length = 0;
   const auto [end, status] =
       std::from_chars(header->data(), header->data() + header->size(), length);
   if (status == std::errc::invalid_argument ||
       (status == std::errc() && end != header->data() + header->size())) {
-    return invalid_argument("Unable to parse {}, got: {}", kHeaderLength, header->substr(0, 64));
+    return invalid_argument("Unable to parse {}, got: {}", kInferenceHeaderLength,
+                            header->substr(0, 64));
   }
   if (status != std::errc() || length < 0 || static_cast<size_t>(length) > body.size()) {
     return invalid_argument("inference header size should be in range (0, {}), got: {}",
